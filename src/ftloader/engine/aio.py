@@ -1,0 +1,249 @@
+"""The event loop of a run: one loop in one thread, for operations that wait for I/O.
+
+An asynchronous stage takes an item only when it has a free slot, so at most ``concurrency`` of its
+operations run at once. A finished operation frees its slot but keeps a place in the stage's window
+until its result has been handed over, so results that wait for an earlier one are bounded too.
+The loop never waits at a channel: it leaves a waker there and is called back once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from ..stages import Pipe
+from .channel import POLL, Channel, RunState, Sequencer, Taken
+from .failure import Failure, source_failure, stage_failure
+from .stats import Counters
+from .workers import Ends
+
+_clock = time.perf_counter
+
+
+class EventLoop:
+    """The loop of one run. ``run`` is its thread's worker; every task ends with the run."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running = threading.Event()
+        self._stop = asyncio.Event()
+        state.register(self)
+
+    def run(self, *tasks: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run the tasks, and those added later, until the run stops."""
+        asyncio.run(self._main(tasks))
+
+    def add(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run one more task; may be called from another thread.
+
+        Raises:
+            Stopped: the run was stopped.
+        """
+        while not self._running.wait(POLL):
+            self._state.check()
+        self._call(lambda: self._start(task))
+
+    def wake_all(self, wait: bool) -> None:
+        """See that the run was stopped, and end."""
+        self._call(self._stop.set)
+
+    def _call(self, callback: Callable[[], object]) -> None:
+        if self._loop is None:
+            return
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:  # the loop has closed, so nobody waits there any more
+            pass
+
+    async def _main(self, tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        for task in tasks:
+            self._start(task)
+        self._running.set()
+        while not self._state.stopped and threading.main_thread().is_alive():
+            try:
+                await asyncio.wait_for(self._stop.wait(), POLL)
+            except TimeoutError:
+                pass
+        # Returning cancels what still runs and waits for its clean-up.
+
+    def _start(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        started = asyncio.get_running_loop().create_task(task())
+        self._tasks.add(started)  # the loop itself keeps weak references only
+        started.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._state.crash = task.exception()  # a bug of ours
+            self._state.stop()
+
+
+class Outlet:
+    """Hands results to a channel from the loop, in order, without waiting there."""
+
+    def __init__(self, target: Channel) -> None:
+        self._target = target
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[tuple[Any, asyncio.Future[None]]] = deque()
+        self._asleep = False
+
+    async def send(self, output: Any) -> None:
+        """Hand over one result; return when the channel has taken it."""
+        future = self.entry()
+        self.enqueue([(output, future)])
+        await future
+
+    def entry(self) -> asyncio.Future[None]:
+        """Return a future that is done when the channel has taken the result put with it."""
+        return self._loop.create_future()
+
+    def enqueue(self, entries: list[tuple[Any, asyncio.Future[None]]]) -> None:
+        """Hand over results with their futures, after all enqueued before."""
+        self._queue.extend(entries)
+        if not self._asleep:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._asleep = False
+        while self._queue:
+            output, future = self._queue[0]
+            if not self._target.offer(0, (output,), True, self._wake):
+                self._asleep = True
+                return
+            self._queue.popleft()
+            if not future.done():
+                future.set_result(None)
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._flush)
+        except RuntimeError:  # the loop has closed
+            pass
+
+
+class AsyncStage:
+    """Runs a coroutine function or async generator function over a stage's items.
+
+    Owned by the loop's thread: everything here but the two channels is touched there only.
+    """
+
+    def __init__(self, stage: Pipe, ends: Ends, buffer: int) -> None:
+        self._stage = stage
+        self._ends = ends
+        self._slots = asyncio.Semaphore(stage.concurrency)
+        self._window = asyncio.Semaphore(stage.concurrency + buffer)
+        self._sequencer = Sequencer() if stage.output_order == "input" else None
+        self._readable = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until the input ends."""
+        self._outlet = Outlet(self._ends.target)
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    await self._window.acquire()
+                    await self._slots.acquire()
+                    taken = await self._take()
+                    if taken is None:
+                        break
+                    tasks.create_task(self._work(*taken))
+        finally:
+            self._ends.target.close()
+
+    async def _take(self) -> Taken | None:
+        begin = _clock()
+        while True:
+            self._readable.clear()
+            taken = self._ends.source.poll(1, self._wake)
+            if not isinstance(taken, str):
+                self._ends.counters.starved += _clock() - begin
+                return taken
+            await self._readable.wait()
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._readable.set)
+        except RuntimeError:  # the loop has closed
+            pass
+
+    async def _work(self, ticket: int, index: int, items: list[Any]) -> None:
+        item = items[0]
+        begin = _clock()
+        try:
+            if type(item) is Failure:
+                last = item
+            elif self._stage.kind == "coroutine":
+                last = await self._stage.op(item)
+            else:
+                last = None
+                async for output in self._stage.op(item):
+                    await self._emit(ticket, output, done=False)
+        except BaseException as error:
+            if was_cancelled(error):
+                raise
+            last = stage_failure(self._stage.name, index, item, error)
+        self._slots.release()
+        counters = self._ends.counters
+        counters.items_in += 1
+        counters.busy += _clock() - begin
+        if last is not None or self._stage.kind == "coroutine":
+            await self._emit(ticket, last, done=True)
+        elif self._sequencer is not None:
+            self._outlet.enqueue(self._sequencer.add(ticket, (), True))
+        self._window.release()
+
+    async def _emit(self, ticket: int, output: Any, done: bool) -> None:
+        if not self._ends.counters.count(self._ends.name, output):
+            self._ends.state.failing = True
+        future = self._outlet.entry()
+        entries = [(output, future)]
+        if self._sequencer is not None:
+            entries = self._sequencer.add(ticket, entries, done)
+        begin = _clock()
+        self._outlet.enqueue(entries)
+        await future
+        self._ends.counters.blocked += _clock() - begin
+
+
+def was_cancelled(error: BaseException) -> bool:
+    """Tell a task that was cancelled from an operation that raised ``CancelledError`` itself."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+async def read_async_source(
+    items: AsyncIterator[Any], state: RunState, target: Channel, counters: Counters
+) -> None:
+    """Advance an async source, one item at a time."""
+    outlet = Outlet(target)
+    try:
+        while not state.failing:
+            begin = _clock()
+            try:
+                item = await anext(items)
+            except StopAsyncIteration:
+                break
+            except BaseException as error:
+                if was_cancelled(error):
+                    raise
+                counters.failures += 1
+                state.failing = True
+                item = source_failure(error, counters.items_out)
+            made = _clock()
+            await outlet.send(item)
+            counters.items_out += 1
+            counters.busy += made - begin
+            counters.blocked += _clock() - made
+            del item
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+        target.close()

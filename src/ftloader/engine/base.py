@@ -1,0 +1,84 @@
+"""What every engine promises about a run.
+
+* The items are those of the serial engine: the same sequence where every stage keeps input order,
+  the same multiset otherwise.
+* The first error ends the run. Everything before it in the stream is delivered, then the reader
+  gets one :class:`~ftloader.errors.StageError` or :class:`~ftloader.errors.SourceError`, and the
+  same one again on every later read. Nothing is dropped in silence.
+* A run ends by itself when it is exhausted or has failed, and by :meth:`Run.stop`, ``with``,
+  ``break`` or garbage collection otherwise; then its threads are gone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from ..errors import RunError, RunStopped
+from .stats import RunStats
+
+
+class Run[T](ABC):
+    """One execution of a pipeline: an iterator with a way to stop it.
+
+    Thread safety: one thread reads; :meth:`stop` and :meth:`stats` may be called from any.
+    """
+
+    _ended = False
+    _failure: RunError | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        if self._failure is not None:
+            raise self._failure
+        if self._ended:
+            raise StopIteration
+        try:
+            return self._next()
+        except StopIteration:
+            self._ended = True
+            self.stop()
+            raise
+        except RunError as error:
+            self._failure = error
+            self.stop()
+            raise
+        except BaseException:  # Ctrl-C while waiting
+            self.stop()
+            raise
+
+    @abstractmethod
+    def _next(self) -> T:
+        """Return the next item, or raise ``StopIteration`` or the run's ``RunError``."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End the run and wait until its threads are gone; call it as often as you like.
+
+        It returns when the operations in flight have returned. A reader still waiting in another
+        thread, or reading later, gets :class:`~ftloader.errors.RunStopped`.
+        """
+
+    @abstractmethod
+    def stats(self) -> RunStats:
+        """Return the counters of this run so far."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def stopped() -> RunStopped:
+    """Return the error of a reader whose run was stopped."""
+    return RunStopped("the run was stopped; start a new one to read on")

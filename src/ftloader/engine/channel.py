@@ -1,0 +1,279 @@
+"""How items cross from one stage to the next: a bounded buffer with one place that restores order.
+
+Takers get *tickets*: 0, 1, 2, … in the order in which chunks leave the buffer. A stage hands its
+results to the next channel under the ticket it took them with, and the channel lets them in by
+ticket (``ordered``) or as they come. Invariants, all kept under the one lock of the channel:
+
+* Items become ready in ticket order; the results of one ticket keep their own order.
+* A writer may wait for room, but the holder of the next ticket waits only until what is *ready*
+  has been read. So the earliest item in flight can always move, and nothing deadlocks.
+* A channel holds at most ``capacity`` items, plus what its writers bring in their last chunk.
+  Writers of cheap items (made in microseconds, hence small) may fill it two chunks deep each.
+* Nobody waits for ever: each wait ends when the run stops, and looks every ``POLL`` seconds
+  whether the main thread has ended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, Protocol
+
+#: Seconds between two looks at whether the interpreter is going down.
+POLL: Final = 0.2
+
+Taken = tuple[int, int, list[Any]]  # ticket, index of the first item, items
+EMPTY: Final = "empty"
+
+
+class Stopped(BaseException):
+    """Unwinds a worker whose run was stopped; never reaches the user."""
+
+
+class WaitingPlace(Protocol):
+    """Where workers of a run may wait."""
+
+    def wake_all(self, wait: bool) -> None:
+        """Wake them, so that they see that the run was stopped."""
+
+
+class RunState:
+    """Whether a run goes on: shared by its channels and workers, written by few, read by all."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        #: Set at the first failure: the source need not be read any further.
+        self.failing = False
+        #: What a worker itself raised, which is a bug of the engine.
+        self.crash: BaseException | None = None
+        self._waiting_places: list[WaitingPlace] = []
+        self._workers: set[int] = set()
+
+    def register(self, place: WaitingPlace) -> None:
+        """Let :meth:`stop` wake everybody who waits at ``place``."""
+        self._waiting_places.append(place)
+
+    def enlist(self) -> None:
+        """Say that the calling thread is a worker of this run."""
+        self._workers.add(threading.get_ident())
+
+    def is_worker(self) -> bool:
+        """Tell whether the calling thread is a worker of this run, which cannot wait for itself."""
+        return threading.get_ident() in self._workers
+
+    def stop(self, wait: bool = True) -> None:
+        """End the run: every wait, now or later, raises :class:`Stopped`.
+
+        Args:
+            wait: whether to wait for a channel's lock. A finaliser must not: the garbage
+                collector may call it on a thread that holds that very lock. Who is not woken
+                looks by itself within ``POLL`` seconds.
+        """
+        self.stopped = True
+        for place in self._waiting_places:
+            place.wake_all(wait)
+
+    def check(self) -> None:
+        """Raise :class:`Stopped` if the run, or the interpreter's main thread, has ended."""
+        # Executor threads are joined at exit, so a run nobody stopped must end by itself.
+        if self.stopped or not threading.main_thread().is_alive():
+            raise Stopped
+
+
+class Sequencer:
+    """Puts results back into ticket order. Not synchronised: its owner holds a lock."""
+
+    def __init__(self) -> None:
+        self.next = 0
+        self._waiting: dict[int, list[Any]] = {}
+        self._done: set[int] = set()
+
+    def add(self, ticket: int, items: Sequence[Any], done: bool) -> list[Any]:
+        """Take results of one ticket and return all that are now in order."""
+        self._waiting.setdefault(ticket, []).extend(items)
+        if done:
+            self._done.add(ticket)
+        released: list[Any] = []
+        while self.next in self._waiting:
+            released += self._waiting.pop(self.next)
+            if self.next not in self._done:
+                break
+            self._done.remove(self.next)
+            self.next += 1
+        return released
+
+
+class Channel:
+    """A bounded buffer between two stages.
+
+    Args:
+        state: the run this channel belongs to.
+        capacity: items it holds, at least 1.
+        ordered: whether items become ready by ticket rather than as they come.
+        writers: how many will write; the channel closes when each has called :meth:`close`.
+        readers: how many will read; a chunk never takes more than one reader's share.
+        elastic: whether writers of cheap items may fill it beyond ``capacity``.
+
+    Thread safety: every method may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        state: RunState,
+        capacity: int,
+        *,
+        ordered: bool,
+        writers: int,
+        readers: int,
+        elastic: bool = True,
+    ) -> None:
+        self._state = state
+        self._capacity = capacity
+        self._elastic = 2 * writers if elastic else 0
+        self._writers = writers
+        self._readers = readers
+        self._sequencer = Sequencer() if ordered else None
+        self._lock = threading.Lock()
+        self._readable = threading.Condition(self._lock)
+        self._writable = threading.Condition(self._lock)
+        self._reading = 0  # readers waiting
+        self._writing = 0  # writers waiting
+        self._wake_at = 0  # writers are woken when so few items are left
+        self._wakers: list[Callable[[], None]] = []
+        self._ready: deque[Any] = deque()
+        self._held = 0  # items here, ready or waiting for an earlier ticket
+        self._tickets = 0
+        self._taken = 0
+        state.register(self)
+
+    def put(self, ticket: int, items: Sequence[Any], done: bool = True, pace: int = 1) -> None:
+        """Hand over results of a ticket, waiting for room; ``done`` ends the ticket.
+
+        Args:
+            ticket: the ticket the inputs were taken with.
+            items: results, in order.
+            done: whether these are the last of the ticket.
+            pace: how many items the writer works on at once: 1 unless they are cheap.
+
+        Raises:
+            Stopped: the run was stopped.
+        """
+        room = self._room(pace)
+        with self._lock:
+            while not self._has_room(ticket, room):
+                # Woken at half empty: a writer that fills the last free place each time would
+                # cross threads once per item.
+                self._wake_at = max(self._wake_at, (room - 1) // 2)
+                self._writing += 1
+                try:
+                    self._state.check()
+                    self._writable.wait(POLL)
+                finally:
+                    self._writing -= 1
+            if self._state.stopped:
+                raise Stopped
+            self._enter(ticket, items, done)
+
+    def offer(
+        self, ticket: int, items: Sequence[Any], done: bool, waker: Callable[[], None]
+    ) -> bool:
+        """Hand over results if there is room; otherwise call ``waker`` once when there may be."""
+        with self._lock:
+            if not self._has_room(ticket, self._capacity):
+                self._wakers.append(waker)
+                return False
+            self._enter(ticket, items, done)
+            return True
+
+    def take(self, limit: int) -> Taken | None:
+        """Take up to ``limit`` ready items, waiting for the first; ``None`` at the end.
+
+        Raises:
+            Stopped: the run was stopped.
+        """
+        with self._lock:
+            while not self._ready:
+                if not self._writers:
+                    return None
+                self._reading += 1
+                try:
+                    self._state.check()
+                    self._readable.wait(POLL)
+                finally:
+                    self._reading -= 1
+            if self._state.stopped:
+                raise Stopped
+            return self._leave(limit)
+
+    def poll(self, limit: int, waker: Callable[[], None]) -> Taken | Literal["empty"] | None:
+        """Take what is ready; if nothing is, call ``waker`` once when there may be."""
+        with self._lock:
+            if self._ready:
+                return self._leave(limit)
+            if not self._writers:
+                return None
+            self._wakers.append(waker)
+            return EMPTY
+
+    def close(self) -> None:
+        """Say that one writer will write no more."""
+        with self._lock:
+            self._writers -= 1
+            if not self._writers:
+                self._readable.notify_all()
+                self._call_wakers()
+
+    def wake_all(self, wait: bool) -> None:
+        """Wake everybody who waits here, so that they see that the run was stopped."""
+        if not self._lock.acquire(blocking=wait):
+            return
+        try:
+            self._readable.notify_all()
+            self._writable.notify_all()
+            self._call_wakers()
+        finally:
+            self._lock.release()
+
+    def _room(self, pace: int) -> int:
+        return max(self._capacity, self._elastic * pace) if pace > 1 else self._capacity
+
+    def _has_room(self, ticket: int, room: int) -> bool:
+        is_next = self._sequencer is None or ticket == self._sequencer.next
+        return (len(self._ready) if is_next else self._held) < room
+
+    def _enter(self, ticket: int, items: Sequence[Any], done: bool) -> None:
+        self._held += len(items)
+        if self._sequencer is None:
+            self._ready.extend(items)
+        else:
+            before = self._sequencer.next
+            self._ready.extend(self._sequencer.add(ticket, items, done))
+            # A writer that waited as one of many may now hold the next ticket.
+            if self._sequencer.next != before and self._writing:
+                self._writable.notify_all()
+        if self._ready:
+            if self._reading:
+                self._readable.notify(min(self._reading, len(self._ready)))
+            if self._wakers:
+                self._call_wakers()
+
+    def _leave(self, limit: int) -> Taken:
+        ready = self._ready
+        count = min(limit, -(-len(ready) // self._readers))
+        items = [ready.popleft() for _ in range(count)]
+        taken = (self._tickets, self._taken, items)
+        self._tickets += 1
+        self._taken += count
+        self._held -= count
+        if self._writing and len(ready) <= self._wake_at:
+            self._wake_at = 0  # whoever still has to wait sets it again
+            self._writable.notify_all()
+        if self._wakers:
+            self._call_wakers()
+        return taken
+
+    def _call_wakers(self) -> None:
+        wakers, self._wakers = self._wakers, []
+        for waker in wakers:
+            waker()

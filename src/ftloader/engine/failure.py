@@ -1,0 +1,100 @@
+"""How an error travels: in the stream, in its place among the items, until the reader raises it."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable, Iterable, Iterator
+from types import CoroutineType
+from typing import Any
+
+import numpy as np
+
+from ..errors import PipelineError, RunError, SourceError, StageError
+
+#: The name under which the source stands in statistics.
+SOURCE = "source"
+
+
+class Failure:
+    """An error on its way to the reader."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: RunError) -> None:
+        self.error = error
+
+    def came_from(self, stage: str) -> bool:
+        """Tell whether that stage's own operation (or the source) raised."""
+        return stage == (self.error.stage if isinstance(self.error, StageError) else SOURCE)
+
+
+def contained(
+    make: Callable[[], Iterable[Any]],
+    failure: Callable[[BaseException], Failure],
+    passing: tuple[type[BaseException], ...] = (),
+) -> Iterator[Any]:
+    """Yield what ``make()`` yields; whatever it raises becomes the last output, as a failure.
+
+    No ``yield`` stands inside a ``try``, so closing this generator is never mistaken for an
+    operation that raised ``GeneratorExit``.
+
+    Args:
+        make: returns the outputs.
+        failure: wraps an exception.
+        passing: exceptions to let through.
+    """
+    try:
+        outputs = iter(make())
+    except passing:
+        raise
+    except BaseException as error:
+        caught = failure(error)
+    else:
+        while True:
+            try:
+                output = next(outputs)
+            except StopIteration:
+                return
+            except passing:
+                raise
+            except BaseException as error:
+                caught = failure(error)
+                break
+            yield output
+            del output  # a reader that waits must not keep its last item alive
+    yield caught
+
+
+def stage_failure(stage: str, index: int | None, item: Any, cause: BaseException) -> Failure:
+    """Wrap what an operation raised, with the stage and the item it failed on."""
+    return Failure(StageError(stage, index, describe(item), cause))
+
+
+def source_failure(error: BaseException, delivered: int) -> Failure:
+    """Wrap what the source raised; a misused source keeps its own message."""
+    message = str(error)
+    if not isinstance(error, PipelineError):
+        message = f"the source failed after {delivered} items: {type(error).__name__}: {error}"
+    failure = SourceError(message)
+    failure.__cause__ = error
+    return Failure(failure)
+
+
+def describe(item: Any) -> str:
+    """Return a short text for an item, without formatting the bulk of it."""
+    if isinstance(item, np.ndarray):
+        return f"{item.dtype} array of shape {item.shape}"
+    if isinstance(item, bytes | bytearray | memoryview):
+        return f"{type(item).__name__} of length {len(item)}"
+    try:
+        return reprlib.repr(item)
+    except Exception as error:  # a user's __repr__ must not hide the operation's own error
+        return f"{type(item).__name__}, whose repr raised {type(error).__name__}"
+
+
+def refuse_coroutine(result: Any) -> None:
+    """Raise if a plain function returned a coroutine, which nobody would ever await."""
+    if type(result) is CoroutineType:
+        name = result.__qualname__
+        result.close()
+        raise TypeError(f"it returned the coroutine {name!r}; pass the coroutine function itself")

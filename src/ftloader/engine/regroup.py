@@ -1,0 +1,89 @@
+"""Stages that regroup items: lists out of items, items out of lists.
+
+Both work on a stream in order, so each runs on one thread at a time; a fresh regrouper belongs to
+one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import RunError
+from ..stages import Aggregate, Aggregator, Disaggregate
+from .failure import Failure, contained, describe, stage_failure
+
+
+class Lists:
+    """Collect items into lists of one size."""
+
+    def __init__(self, size: int, drop_last: bool) -> None:
+        self._size = size
+        self._drop_last = drop_last
+        self._items: list[Any] = []
+
+    def add(self, item: Any) -> Iterable[list[Any]]:
+        """Take one item; return the list it filled, if it did."""
+        self._items.append(item)
+        if len(self._items) < self._size:
+            return ()
+        full, self._items = self._items, []
+        return (full,)
+
+    def flush(self) -> Iterable[list[Any]]:
+        """Return the short last list, unless it is empty or to be dropped."""
+        rest, self._items = self._items, []
+        return () if self._drop_last or not rest else (rest,)
+
+
+class Elements:
+    """Take items apart."""
+
+    def add(self, item: Any) -> Iterable[Any]:
+        """Return the elements of one item."""
+        yield from item
+
+    def flush(self) -> Iterable[Any]:
+        """Return nothing: no element is ever held back."""
+        return ()
+
+
+class Regrouper:
+    """One regrouping stage of one run, with its errors turned into failures in the stream."""
+
+    def __init__(self, stage: Aggregate | Disaggregate) -> None:
+        self._name = stage.name
+        self._count = 0
+        self._rule: Aggregator
+        if isinstance(stage, Disaggregate):
+            self._rule = Elements()
+        elif stage.policy is not None:
+            self._rule = stage.policy()
+        else:
+            self._rule = Lists(stage.size or 1, stage.drop_last)
+
+    def add(self, item: Any) -> Iterator[Any]:
+        """Yield what one item completed; a failure flushes what was collected before it."""
+        index, self._count = self._count, self._count + 1
+        if type(item) is Failure:
+            yield from self._flush_before(item.error)
+            yield item
+            return
+        yield from contained(
+            lambda: self._rule.add(item),
+            lambda error: stage_failure(self._name, index, item, error),
+        )
+
+    def flush(self) -> Iterator[Any]:
+        """Yield what is left when the input has ended."""
+        yield from contained(
+            self._rule.flush,
+            lambda error: stage_failure(self._name, None, "the end of the input", error),
+        )
+
+    def _flush_before(self, error: RunError) -> Iterator[Any]:
+        for item in self.flush():
+            if type(item) is Failure:  # the first error is the one to report
+                error.add_note(f"then {describe(item.error)}")
+                return
+            yield item

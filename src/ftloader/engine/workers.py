@@ -1,0 +1,209 @@
+"""What the threads of the native engine do: read the source, apply operations, regroup.
+
+Each function here is one long-lived worker. It takes a chunk of items, works on them, hands the
+results over under the same ticket, and touches nothing shared in between. How many items make a
+chunk follows from what one costs: an expensive item goes alone and never waits behind others; of
+cheap ones so many go together that crossing threads costs little beside the work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..stages import Pipe
+from .channel import Channel, RunState, Stopped
+from .failure import Failure, contained, refuse_coroutine, source_failure, stage_failure
+from .regroup import Regrouper
+from .stats import Counters
+
+#: Work in one chunk, in seconds: about a hundred times what a hand-over costs.
+CHUNK_SECONDS: Final = 1e-3
+#: Most items in one chunk.
+MAX_CHUNK: Final = 64
+
+_clock = time.perf_counter
+
+
+class Pace:
+    """How many items one worker takes at once, from what the last ones cost."""
+
+    __slots__ = ("_cost", "limit")
+
+    def __init__(self) -> None:
+        self.limit = 1
+        self._cost = CHUNK_SECONDS
+
+    def learn(self, items: int, seconds: float) -> None:
+        """Learn from a chunk: slow at once to an expensive one, gain slowly on cheap ones."""
+        cost = seconds / items
+        self._cost = cost if cost > self._cost else 0.5 * (self._cost + cost)
+        self.limit = min(MAX_CHUNK, max(1, int(CHUNK_SECONDS / max(self._cost, 1e-9))))
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a worker is given: its name, the run, where it reads, writes and counts."""
+
+    name: str
+    state: RunState
+    source: Channel
+    target: Channel
+    counters: Counters
+
+
+def read_source(items: Iterator[Any], state: RunState, target: Channel, counts: Counters) -> None:
+    """Advance the source, on this thread only, and hand each item over before asking for more.
+
+    An item is never kept back while ``next`` may block: a source may be waiting for its reader.
+    """
+    pace = Pace()
+    ticket = 0
+    try:
+        while not state.failing:
+            begin = _clock()
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            except BaseException as error:
+                counts.failures += 1
+                state.failing = True
+                item = source_failure(error, ticket)
+            made = _clock()
+            pace.learn(1, made - begin)
+            target.put(ticket, (item,), pace=pace.limit)
+            ticket += 1
+            counts.items_out = ticket
+            counts.busy += made - begin
+            counts.blocked += _clock() - made
+            del item  # a blocked source must not keep its last item alive
+    finally:
+        target.close()
+
+
+def apply_function(stage: Pipe, ends: Ends) -> None:
+    """Apply a function to chunks of items."""
+    op, name = stage.op, stage.name
+    state, source, target, counts = ends.state, ends.source, ends.target, ends.counters
+    pace = Pace()
+    waited = _clock()
+    try:
+        while (taken := source.take(pace.limit)) is not None:
+            ticket, index, items = taken
+            begin = _clock()
+            results: list[Any] = []
+            for item in items:
+                if type(item) is Failure:
+                    results.append(item)
+                    break  # nothing after a failure is ever delivered
+                try:
+                    result = op(item)
+                    refuse_coroutine(result)
+                    results.append(result)
+                except BaseException as error:
+                    results.append(stage_failure(name, index + len(results), item, error))
+                    counts.failures += 1
+                    state.failing = True
+                    break
+            done = _clock()
+            pace.learn(len(items), done - begin)
+            target.put(ticket, results, pace=pace.limit)
+            counts.starved += begin - waited
+            counts.busy += done - begin
+            waited = _clock()
+            counts.blocked += waited - done
+            counts.items_in += len(items)
+            counts.items_out += len(results)
+            # A worker that waits must not keep its last items alive.
+            item = result = None
+            del taken, items, results
+    finally:
+        target.close()
+
+
+def apply_generator(stage: Pipe, ends: Ends) -> None:
+    """Apply a generator function to one item at a time; each result leaves as it is yielded."""
+    source, target, counts = ends.source, ends.target, ends.counters
+    waited = _clock()
+    try:
+        while (taken := source.take(1)) is not None:
+            ticket, index, (item,) = taken
+            begin = _clock()
+            blocked = counts.blocked
+            for output in _generate(stage, item, index):
+                _emit(ends, ticket, (output,))
+                output = None  # a waiting worker must not keep its last item alive
+            target.put(ticket, (), done=True)
+            counts.items_in += 1
+            counts.starved += begin - waited
+            waited = _clock()
+            counts.busy += waited - begin - (counts.blocked - blocked)
+            del taken, item
+    finally:
+        target.close()
+
+
+def regroup(grouper: Regrouper, ends: Ends) -> None:
+    """Regroup the stream, and flush what is left when it has ended."""
+    source, target, counts = ends.source, ends.target, ends.counters
+    ticket = 0
+    waited = _clock()
+    try:
+        while (taken := source.take(MAX_CHUNK)) is not None:
+            ticket, _, items = taken
+            begin = _clock()
+            blocked = counts.blocked
+            results: list[Any] = []
+            for item in items:
+                # A lazy item may block between two elements: hand each one on at once.
+                limit = MAX_CHUNK if hasattr(item, "__len__") else 1
+                for output in grouper.add(item):
+                    results.append(output)
+                    if len(results) >= limit:
+                        _emit(ends, ticket, results)
+                        results = []
+                    output = None
+            _emit(ends, ticket, results, done=True, pace=len(items))
+            counts.items_in += len(items)
+            counts.starved += begin - waited
+            waited = _clock()
+            counts.busy += waited - begin - (counts.blocked - blocked)
+            item = None
+            del taken, items, results
+        _emit(ends, ticket, list(grouper.flush()), done=True)
+    finally:
+        target.close()
+
+
+def _generate(stage: Pipe, item: Any, index: int) -> Iterator[Any]:
+    if type(item) is Failure:
+        return iter((item,))
+    return contained(
+        lambda: stage.op(item), lambda error: stage_failure(stage.name, index, item, error)
+    )
+
+
+def _emit(
+    ends: Ends, ticket: int, results: Sequence[Any], done: bool = False, pace: int = 1
+) -> None:
+    for output in results:
+        if not ends.counters.count(ends.name, output):
+            ends.state.failing = True
+    begin = _clock()
+    ends.target.put(ticket, results, done=done, pace=pace)
+    ends.counters.blocked += _clock() - begin
+
+
+def guarded(state: RunState, worker: Callable[..., None], *args: Any) -> None:
+    """Run a worker to its end, and end the run if the worker itself fails."""
+    state.enlist()
+    try:
+        worker(*args)
+    except Stopped:
+        pass
+    except BaseException as error:  # a bug of ours: the reader must not wait for ever
+        state.crash = error
+        state.stop()

@@ -1,0 +1,94 @@
+"""Every exception that ftloader raises on purpose, in one tree.
+
+    FtloaderError
+    ├── PipelineError        a description that cannot run (also a ValueError)
+    ├── EngineUnavailable    the engine needs a package that is not installed (also an ImportError)
+    ├── RunError             a run ended early
+    │   ├── SourceError      the source raised
+    │   ├── StageError       an operation raised
+    │   └── RunStopped       the run was stopped while somebody was still reading
+    ├── DataError            input data that cannot be used (also a ValueError)
+    │   ├── CocoError        an annotation file that is not COCO, or not readable
+    │   └── DecodeError      bytes that are not an image, or a truncated one
+    └── MeasurementError     a benchmark that must not be believed
+        ├── ArmError         a process did not run in the arm that was asked for
+        ├── DigestError      a parallel run produced other output than the serial run
+        └── ControlError     a control did not come out as it must
+
+Messages say what was wrong, where, and what to do, in one line; the original exception is chained.
+"""
+
+from __future__ import annotations
+
+
+class FtloaderError(Exception):
+    """Base of every exception that ftloader raises on purpose."""
+
+
+class PipelineError(FtloaderError, ValueError):
+    """A pipeline description that cannot run; raised while it is being described."""
+
+
+class EngineUnavailable(FtloaderError, ImportError):
+    """The engine asked for needs a package that is not installed."""
+
+
+class RunError(FtloaderError):
+    """A run ended before its source was exhausted."""
+
+
+class SourceError(RunError):
+    """The source raised; the original exception is chained as ``__cause__``."""
+
+
+class StageError(RunError):
+    """An operation raised; the original exception is chained as ``__cause__``.
+
+    Attributes:
+        stage: name of the stage, as printed by the pipeline.
+        index: position of the item in the stage's input, counted from 0; ``None`` where the
+            engine cannot know it.
+        item: short text for the item (never the item itself, which may be large).
+    """
+
+    def __init__(self, stage: str, index: int | None, item: str, cause: BaseException) -> None:
+        where = f"item {index} " if index is not None else ""
+        super().__init__(
+            f"stage {stage!r} failed on {where}({item}): {type(cause).__name__}: {cause}"
+        )
+        self.stage = stage
+        self.index = index
+        self.item = item
+        self.__cause__ = cause
+
+
+class RunStopped(RunError):
+    """The run was stopped by somebody else while this reader was still reading."""
+
+
+class DataError(FtloaderError, ValueError):
+    """Input data that cannot be used."""
+
+
+class CocoError(DataError):
+    """An annotation file that is not COCO, or a data folder that cannot be read."""
+
+
+class DecodeError(DataError):
+    """Bytes that are not an image, or a truncated one."""
+
+
+class MeasurementError(FtloaderError):
+    """A measurement that must not be believed."""
+
+
+class ArmError(MeasurementError):
+    """A process did not run in the arm (interpreter and GIL mode) that was asked for."""
+
+
+class DigestError(MeasurementError):
+    """A parallel run produced other output than the serial run."""
+
+
+class ControlError(MeasurementError):
+    """A control did not come out as it must, or is missing."""
