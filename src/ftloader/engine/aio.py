@@ -66,12 +66,16 @@ class EventLoop:
         for task in tasks:
             self._start(task)
         self._running.set()
-        while not self._state.stopped and threading.main_thread().is_alive():
+        while not (self._state.stopped or self._state.exiting()):
             try:
                 await asyncio.wait_for(self._stop.wait(), POLL)
             except TimeoutError:
                 pass
-        # Returning cancels what still runs and waits for its clean-up.
+        # Each stage cancels its own operations, so that each is cancelled once: a second time
+        # would cut its clean-up short.
+        for started in self._tasks:
+            started.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
         started = asyncio.get_running_loop().create_task(task())

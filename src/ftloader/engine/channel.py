@@ -10,7 +10,7 @@ ticket (``ordered``) or as they come. Invariants, all kept under the one lock of
 * A channel holds at most ``capacity`` items, plus what its writers bring in their last chunk.
   Writers of cheap items (made in microseconds, hence small) may fill it two chunks deep each.
 * Nobody waits for ever: each wait ends when the run stops, and looks every ``POLL`` seconds
-  whether the main thread has ended.
+  whether the interpreter is going down.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ class RunState:
         self.failing = False
         #: What a worker itself raised, which is a bug of the engine.
         self.crash: BaseException | None = None
+        #: An idle thread of the run's pool. At exit the interpreter ends the idle threads of
+        #: every executor and then joins the others, so a run that nobody stopped has to end when
+        #: this one is gone.
+        self.attendant: threading.Thread | None = None
         self._waiting_places: list[WaitingPlace] = []
         self._workers: set[int] = set()
 
@@ -75,10 +79,13 @@ class RunState:
             place.wake_all(wait)
 
     def check(self) -> None:
-        """Raise :class:`Stopped` if the run, or the interpreter's main thread, has ended."""
-        # Executor threads are joined at exit, so a run nobody stopped must end by itself.
-        if self.stopped or not threading.main_thread().is_alive():
+        """Raise :class:`Stopped` if the run was stopped or the interpreter is going down."""
+        if self.stopped or self.exiting():
             raise Stopped
+
+    def exiting(self) -> bool:
+        """Tell whether the interpreter is going down."""
+        return self.attendant is not None and not self.attendant.is_alive()
 
 
 class Sequencer:
@@ -171,8 +178,7 @@ class Channel:
                     self._writable.wait(POLL)
                 finally:
                     self._writing -= 1
-            if self._state.stopped:
-                raise Stopped
+            self._state.check()
             self._enter(ticket, items, done)
 
     def offer(
@@ -193,7 +199,7 @@ class Channel:
             Stopped: the run was stopped.
         """
         with self._lock:
-            while not self._ready:
+            while not (self._ready or self._state.stopped):
                 if not self._writers:
                     return None
                 self._reading += 1
@@ -202,8 +208,7 @@ class Channel:
                     self._readable.wait(POLL)
                 finally:
                     self._reading -= 1
-            if self._state.stopped:
-                raise Stopped
+            self._state.check()
             return self._leave(limit)
 
     def poll(self, limit: int, waker: Callable[[], None]) -> Taken | Literal["empty"] | None:

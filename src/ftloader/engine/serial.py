@@ -26,6 +26,7 @@ from ..pipeline import Pipeline
 from ..source import open_source
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
 from .base import Run, stopped
+from .channel import POLL
 from .failure import SOURCE, Failure, contained, refuse_coroutine, source_failure, stage_failure
 from .regroup import Regrouper
 from .stats import Counters, RunStats, add_up
@@ -187,7 +188,13 @@ class Chain:
 
         if self._runner is None:
             self._runner = asyncio.Runner()
+            keep_awake(self._runner.get_loop())
         return self._runner.run(wait())
+
+
+def keep_awake(loop: asyncio.AbstractEventLoop) -> None:
+    """Wake the loop every ``POLL`` seconds: a Ctrl-C just before it falls asleep is lost else."""
+    loop.call_later(POLL, keep_awake, loop)
 
 
 def refuse_nested_loop(pipeline: Pipeline[Any]) -> None:

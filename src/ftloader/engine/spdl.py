@@ -7,7 +7,8 @@ one call. What differs from the native engine:
 
 * the results of one generator call arrive together, when the call has ended;
 * an error does not say the index of its item;
-* ``stop`` takes about 0.1 s, the period at which SPDL looks.
+* ``stop`` takes about 0.1 s, the period at which SPDL looks;
+* a run that is still open when the interpreter exits may print a traceback of SPDL's own threads.
 """
 
 from __future__ import annotations

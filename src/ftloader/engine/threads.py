@@ -9,6 +9,7 @@ the last channel. Nothing is created per item.
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -84,14 +85,19 @@ class Graph:
         self.state = RunState()
         self.counters: list[tuple[str, list[Counters]]] = []
         steps, buffers = split(pipeline)
-        loop_needed = any(is_async(step) for step in steps)
-        # One more thread for the loop, in case the source turns out to be asynchronous.
-        size = 2 + sum(writers(step) for step in steps if not is_async(step))
+        # The reader of the source, a loop (the source may turn out to be async), an attendant.
+        size = 3 + sum(writers(step) for step in steps if not is_async(step))
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="ftloader")
         self._futures: list[Future[None]] = []
         self._loop = EventLoop(self.state)
         self._loop_started = False
+        try:
+            self.sink = self._build(pipeline.source, steps, buffers)
+        except BaseException:  # Ctrl-C, or no more threads to be had
+            self.drop()
+            raise
 
+    def _build(self, source: Any, steps: list[Step], buffers: list[int | None]) -> Channel:
         channels = [self._channel(None, buffers[0], steps[:1])]
         async_stages = []
         for number, step in enumerate(steps):
@@ -102,12 +108,13 @@ class Graph:
             else:
                 self._start_workers(step, channels[-1], target)
             channels.append(target)
-        self.sink = channels[-1]
-        if loop_needed:
+        if async_stages:
             self._start_loop(*(stage.run for stage in async_stages))
         source_counters = Counters()
         self.counters.insert(0, (SOURCE, [source_counters]))
-        self._submit(self._read, pipeline.source, channels[0], source_counters)
+        self._submit(self._read, source, channels[0], source_counters)
+        self._attend()
+        return channels[-1]
 
     def stop(self) -> None:
         """End every worker and wait for them, except from one of them."""
@@ -118,8 +125,10 @@ class Graph:
         """End every worker; wait a moment, so that a loop left by ``break`` leaves no thread."""
         self.state.stop(wait=False)
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if not self.state.is_worker():
-            concurrent.futures.wait(self._futures, DROP_SECONDS)
+        if self.state.is_worker():
+            return
+        if not concurrent.futures.wait(self._futures, DROP_SECONDS).not_done:
+            self._pool.shutdown(wait=True)  # nothing runs any more, so this is a moment
 
     def _channel(self, step: Step | None, buffer: int | None, behind: list[Step]) -> Channel:
         in_parallel = isinstance(step, Pipe) and not is_async(step) and step.concurrency > 1
@@ -169,7 +178,12 @@ class Graph:
             return
         if not self._loop_started:
             self._start_loop()
+            self._attend()  # the loop took the idle thread
         self._loop.add(lambda: read_async_source(items, self.state, target, counters))
+
+    def _attend(self) -> None:
+        # After all others: an executor gives new work to an idle thread.
+        self.state.attendant = self._pool.submit(threading.current_thread).result()
 
     def _submit(self, worker: Any, *args: Any) -> None:
         self._futures.append(self._pool.submit(guarded, self.state, worker, *args))
