@@ -6,6 +6,7 @@ numbers in any process, on any thread, in any order. Nothing here reads or write
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.random import Generator, Philox
 
 _WORD = 2**64
@@ -37,4 +38,7 @@ def sample_rng(seed: int, epoch: int, sample: int, draw: int = 0) -> Generator:
     for name, value in (("seed", seed), ("epoch", epoch), ("sample", sample), ("draw", draw)):
         if not 0 <= value < _WORD:
             raise ValueError(f"{name} must be between 0 and 2**64 - 1, not {value}")
-    return Generator(Philox(key=[seed, 0], counter=[0, draw, sample, epoch]))
+    # As uint64 from the start: a list with large and small numbers would pass through float64.
+    key = np.array([seed, 0], np.uint64)
+    counter = np.array([0, draw, sample, epoch], np.uint64)
+    return Generator(Philox(key=key, counter=counter))

@@ -14,6 +14,8 @@ from ftloader.engine import ENGINES
 PREAMBLE = """
 import asyncio, itertools, os, signal, sys, threading
 from ftloader import Pipeline
+# A process started in the background ignores SIGINT; these tests are about one that does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def same(x): return x
 async def asame(x):
     await asyncio.sleep(0)

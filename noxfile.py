@@ -1,0 +1,270 @@
+"""The project's sessions: ``./noxw -l`` lists them, ``./noxw -s tests`` runs some.
+
+Interpreters come from ``tools/interpreters``, packages from one constraints file per interpreter
+(wheels only). An environment below ``.nox`` is made once and reused until the interpreter, the
+constraints or ``pyproject.toml`` change. What follows ``--`` goes to the program that a session
+runs: pytest, the experiment, the report.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import dataclasses
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Tuple
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+from interpreters import cache, cli, ensure, find, talk  # noqa: E402
+from interpreters.table import INTERPRETERS, Interpreter, InterpreterError  # noqa: E402
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["tests", "lint", "types"]
+
+MAIN = INTERPRETERS["3.12"]
+PATH_OPTIONS = ("--data", "--out", "--real-data")
+WORKFLOWS = (".github/workflows/ci.yml", ".github/workflows/bench.yml")
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """What an environment holds beside the project: extras, dependency groups, packages."""
+
+    suffix: str
+    extras: Tuple[str, ...] = ("report", "spdl")
+    groups: Tuple[str, ...] = ("test",)
+    packages: Tuple[str, ...] = ()
+
+    def folder(self, interpreter: Interpreter) -> Path:
+        """Return where this environment lies for one interpreter."""
+        return ROOT / ".nox" / f"py{interpreter.name}{self.suffix}"
+
+
+# Tests, benches and reports share one; torch is 4.6 GB, so integration has its own.
+BASE = Environment("", packages=("pytest-run-parallel",))
+TORCH = Environment(
+    "-torch",
+    extras=("report", "spdl", "torch"),
+    packages=("pytest-run-parallel", "spdl-io"),
+)
+CHECKS = Environment("-checks", groups=("test", "lint", "types"))
+
+
+def session(name: str, doc: str):  # type: ignore[no-untyped-def]
+    """Register a function as the session ``name``; its environment is made by ``python_for``."""
+
+    def register(function):  # type: ignore[no-untyped-def]
+        function.__doc__ = doc
+        return nox.session(name=name, venv_backend="none")(function)
+
+    return register
+
+
+def python_for(session: nox.Session, interpreter: Interpreter, wanted: Environment) -> str:
+    """Return the python of an environment, made first where it is missing or out of date.
+
+    Skips the session where the interpreter cannot be had and may be missing; fails it otherwise.
+    """
+    try:
+        base = ensure.ensure(interpreter)
+    except InterpreterError as error:
+        if interpreter.required:
+            session.error(str(error))
+        session.log(str(error))
+        session.skip(f"no CPython {interpreter.name} found")
+    uv = find.uv_command()
+    if uv is None:
+        session.error("uv is not installed: call ./noxw instead of nox, or pip install uv")
+    folder = wanted.folder(interpreter)
+    constraints = ROOT / "constraints" / f"{interpreter.name}.txt"
+    facts = (base.path, base.full_version, str(ROOT), dataclasses.astuple(wanted))
+    text = [repr(facts).encode(), constraints.read_bytes(), (ROOT / "pyproject.toml").read_bytes()]
+    stamp, key = folder / "ftloader-stamp", hashlib.sha256(b"\0".join(text)).hexdigest()
+
+    def waiting(owner: str) -> None:
+        talk.say(f"{folder.name} is being made by another call ({owner}); waiting for it")
+
+    with cache.lock(folder.with_suffix(folder.suffix + ".lock"), waiting):
+        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != key:
+            fill(session, uv, base.path, folder, constraints, wanted)
+            stamp.write_text(key, encoding="utf-8")
+    return str(folder / "bin" / "python")
+
+
+def fill(
+    session: nox.Session,
+    uv: str,
+    base: str,
+    folder: Path,
+    constraints: Path,
+    wanted: Environment,
+) -> None:
+    """Make the environment anew and install the packages and the project, editable."""
+    if "torch" in wanted.extras:
+        session.log("torch and what it needs are 4.6 GB, downloaded once into uv's cache")
+    shutil.rmtree(folder, ignore_errors=True)
+    env = clean(VIRTUAL_ENV=None, UV_PROJECT_ENVIRONMENT=None)
+    session.run(uv, "venv", "--quiet", "--no-project", "--python", base, str(folder), env=env)
+    install = (uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"))
+    extras = [f"--extra={extra}" for extra in wanted.extras]
+    groups = [f"--group=pyproject.toml:{group}" for group in wanted.groups]
+    pinned = ("--only-binary", ":all:", "--constraint", str(constraints))
+    packages = ("hatchling", "editables", *wanted.packages)
+    session.run(
+        *install, *pinned, "--requirement", "pyproject.toml", *extras, *groups, *packages, env=env
+    )
+    # Built with the hatchling just installed: nothing is fetched past the constraints.
+    session.run(*install, "--no-build-isolation", "--no-deps", "--editable", ".", env=env)
+
+
+def clean(**more: "str | None") -> "dict[str, str | None]":
+    """Return the settings that every program runs under.
+
+    The GIL's state is nobody's but the interpreter's: a test that only passes with PYTHON_GIL=0
+    would hide an extension module that turns the GIL on.
+    """
+    unset = ("PYTHON_GIL", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
+    return {**dict.fromkeys(unset), **more}
+
+
+def posargs(session: nox.Session) -> "list[str]":
+    """Return what followed ``--``, with relative paths as they were meant where it was typed."""
+    result = []
+    is_path = False
+    for argument in session.posargs:
+        option, equals, value = argument.partition("=")
+        if is_path:
+            argument = os.path.join(session.invoked_from, argument)
+        elif equals and option in PATH_OPTIONS:
+            argument = f"{option}={os.path.join(session.invoked_from, value)}"
+        is_path = not is_path and argument in PATH_OPTIONS
+        result.append(argument)
+    return result
+
+
+def per_interpreter(interpreter: Interpreter) -> None:
+    """Register the sessions that exist once per interpreter."""
+    name = interpreter.name
+    condition = "" if interpreter.required else " (skipped where none is found)"
+
+    @session(f"tests-{name}", f"Run the test suite on CPython {name}{condition}.")
+    def tests(session: nox.Session) -> None:
+        python = python_for(session, interpreter, BASE)
+        arguments = posargs(session)
+        # A path after -- is run instead of the whole suite, not beside it.
+        if not any(argument.startswith("tests") for argument in arguments):
+            arguments = ["tests", "--ignore=tests/integration", *arguments]
+        session.run(python, "-m", "pytest", *arguments, env=clean())
+
+    @session(f"bench-{name}", f"Measure how threads scale on CPython {name}{condition}.")
+    def bench(session: nox.Session) -> None:
+        run_bench(session, [python_for(session, interpreter, BASE)])
+
+    if interpreter.required:
+
+        @session(
+            f"integration-{name}",
+            f"Run the tests that need torch and FFmpeg on CPython {name} (4.6 GB once).",
+        )
+        def integration(session: nox.Session) -> None:
+            require_ffmpeg(session)
+            python = python_for(session, interpreter, TORCH)
+            arguments = ("tests/integration", *posargs(session))
+            session.run(python, "-m", "pytest", *arguments, env=clean())
+
+
+def run_bench(session: nox.Session, pythons: "list[str]") -> None:
+    """Run the scaling experiment on the interpreters given, with the first one in charge."""
+    chosen = [word for python in pythons for word in ("--interpreter", python)]
+    script = "experiments/scaling/run.py"
+    session.run(pythons[0], script, *chosen, *posargs(session), env=clean())
+
+
+def require_ffmpeg(session: nox.Session) -> None:
+    """Fail the session where FFmpeg's shared libraries are not installed."""
+    if ctypes.util.find_library("avcodec") is None:
+        session.error(
+            "FFmpeg's shared libraries are missing; install them (Debian, Ubuntu): "
+            "apt-get install ffmpeg"
+        )
+
+
+@session("tests", "Run the test suite on every interpreter: tests-3.12, tests-3.13t, tests-3.14t.")
+def tests(session: nox.Session) -> None:
+    """Queue the sessions of all interpreters; each reports for itself."""
+    for name in INTERPRETERS:
+        session.notify(f"tests-{name}")
+
+
+for _interpreter in INTERPRETERS.values():
+    per_interpreter(_interpreter)
+
+
+@session("bench", "Measure how threads scale, all interpreters and GIL modes side by side.")
+def bench(session: nox.Session) -> None:
+    """Run the arms of all interpreters in one interleaved experiment."""
+    pythons = []
+    for interpreter in INTERPRETERS.values():
+        try:
+            ensure.ensure(interpreter)
+        except InterpreterError as error:
+            if interpreter.required:
+                session.error(str(error))
+            session.log(f"without CPython {interpreter.name}: {error}")
+            continue
+        pythons.append(python_for(session, interpreter, BASE))
+    run_bench(session, pythons)
+
+
+@session("report", "Write the report anew from result files: ./noxw -s report -- RESULTS.")
+def report(session: nox.Session) -> None:
+    """Needs no new measurement."""
+    python = python_for(session, MAIN, BASE)
+    session.run(python, "-m", "ftloader", "report", *posargs(session), env=clean())
+
+
+@session("lint", "Check style, format, the workflows' schema and the shell wrapper.")
+def lint(session: nox.Session) -> None:
+    """Change nothing, ask no network."""
+    python = python_for(session, MAIN, CHECKS)
+    session.run(python, "-m", "ruff", "check", ".", env=clean())
+    session.run(python, "-m", "ruff", "format", "--check", ".", env=clean())
+    schema = ("--builtin-schema", "vendor.github-workflows")
+    session.run(python, "-m", "check_jsonschema", *schema, *WORKFLOWS, env=clean())
+    session.run("sh", "-n", "noxw", external=True)
+    session.run("bash", "-n", ".ci/run", external=True)
+
+
+@session("types", "Check the types of the package with mypy --strict.")
+def types(session: nox.Session) -> None:
+    """Settings are in pyproject.toml."""
+    python = python_for(session, MAIN, CHECKS)
+    session.run(python, "-m", "mypy", *posargs(session), env=clean())
+
+
+@session("interpreters", "Find or make every interpreter and show where each is.")
+def interpreters(session: nox.Session) -> None:
+    """A missing optional one is shown; a missing required one fails."""
+    failed = []
+    for interpreter in INTERPRETERS.values():
+        try:
+            ensure.ensure(interpreter)
+        except InterpreterError as error:
+            session.log(str(error))
+            failed += [interpreter.name] if interpreter.required else []
+    print(cli.table())
+    if failed:
+        session.error(f"cannot be had: {', '.join(failed)}")
+
+
+@session("constraints", "Write the constraints files anew, with the newest versions that fit.")
+def constraints(session: nox.Session) -> None:
+    """For maintainers; the files are committed."""
+    session.run(sys.executable, "tools/update_constraints.py", external=True, env=clean())

@@ -1,0 +1,99 @@
+"""The import directions of docs/design.md, and what `import ftloader` may pull in."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ftloader
+
+SOURCE = Path(ftloader.__file__).parent
+
+#: What each package of ours may import from the others; modules at the top count by their name.
+ALLOWED = {
+    "errors": set(),
+    "runtime": set(),
+    "rng": set(),
+    "source": {"errors"},
+    "stages": {"errors"},
+    # Pipeline.run starts an engine: the one import against the direction, made when called.
+    "pipeline": {"errors", "source", "stages", "engine"},
+    "engine": {"errors", "runtime", "source", "stages", "pipeline", "engine"},
+    "detection": {"errors", "runtime", "rng", "detection"},
+    "lab": {"*"},
+    "doctor": {"errors", "runtime"},
+    "cli": {"*"},
+    "__main__": {"cli"},
+    "__init__": {"*"},
+}
+#: Heavy or optional packages, and the one place that may import each.
+GUARDED = {
+    "torch": {"interop"},
+    "spdl": {"engine/spdl.py"},
+    "matplotlib": {"lab"},
+    "jinja2": {"lab"},
+    "pycocotools": set(),
+    "cv2": set(),
+}
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """Absolute dotted names of everything a module imports."""
+    parts = ("ftloader", *path.relative_to(SOURCE).with_suffix("").parts)
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(parts[: len(parts) - node.level]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            # `from . import x` imports the module x.
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
+    place = package_of(path)
+    allowed = ALLOWED[place]
+    for name in imported(path):
+        root, _, rest = name.partition(".")
+        if root == "ftloader" and "*" not in allowed:
+            assert rest.partition(".")[0] in allowed, f"{place} imports {name}"
+        if root in GUARDED:
+            here = {place, path.relative_to(SOURCE).as_posix()}
+            assert here & GUARDED[root], f"{path.name} imports {root}"
+
+
+def loaded(statement: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after a statement."""
+    code = f"import sys, json; {statement}; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in json.loads(done.stdout)} - sys.stdlib_module_names
+
+
+def test_importing_the_package_loads_nothing_beyond_numpy_and_pillow() -> None:
+    assert loaded("import ftloader") <= loaded("import numpy.random, PIL.Image") | {"ftloader"}
+
+
+def test_the_public_names_are_sorted_and_exist() -> None:
+    assert ftloader.__all__ == sorted(ftloader.__all__)
+    assert all(hasattr(ftloader, name) for name in ftloader.__all__)
+    assert {"Pipeline", "StageError", "sample_rng"} <= set(ftloader.__all__)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_opens_with_its_promise_and_can_be_read_in_one_sitting(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "no module docstring"
+    assert text.count("\n") <= 300
