@@ -30,6 +30,12 @@ nox.options.sessions = ["tests", "lint", "types"]
 
 MAIN = INTERPRETERS["3.12"]
 PATH_OPTIONS = ("--data", "--out", "--real-data")
+SHAREABLE_TESTS = (
+    "tests/detection",
+    "tests/conformance",
+    "tests/test_rng.py",
+    "tests/test_pipeline.py",
+)
 WORKFLOWS = (".github/workflows/ci.yml", ".github/workflows/bench.yml")
 
 
@@ -178,6 +184,17 @@ def per_interpreter(interpreter: Interpreter) -> None:
             python = python_for(session, interpreter, TORCH)
             arguments = ("tests/integration", *posargs(session))
             session.run(python, "-m", "pytest", *arguments, env=clean())
+
+
+@session(
+    "parallel-3.13t",
+    "Run each unit test in four threads at once on CPython 3.13t (pytest-run-parallel).",
+)
+def parallel(session: nox.Session) -> None:
+    """Tests of processes, shutdown and measuring are left out: they own the whole process."""
+    python = python_for(session, INTERPRETERS["3.13t"], BASE)
+    threads = ("--parallel-threads=4", "--iterations=1")
+    session.run(python, "-m", "pytest", *SHAREABLE_TESTS, *threads, *posargs(session), env=clean())
 
 
 def run_bench(session: nox.Session, pythons: "list[str]") -> None:

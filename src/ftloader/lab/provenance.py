@@ -1,0 +1,157 @@
+"""Provenance: the facts without which a number cannot be repeated or doubted.
+
+Read inside the measured process, before and after the timed part. No path of the machine and no
+name of a person is recorded, so a result file can be committed.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .. import runtime
+
+_PACKAGES = ("numpy", "pillow")
+_JIFFY = 1.0 / os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> dict[str, Any]:
+    """Return the machine: processor, cores, memory, kernel."""
+    return {
+        "cpu": runtime.cpu_model(),
+        "cores": runtime.usable_cores(),
+        "budget": runtime.cpu_budget(),
+        "memory_bytes": runtime.memory_total(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "libc": "-".join(platform.libc_ver()),
+    }
+
+
+def process() -> dict[str, Any]:
+    """Return what does not change while this process runs, read after all imports."""
+    return {
+        "python": sys.version,
+        "config_args": _without_paths(str(sysconfig.get_config_var("CONFIG_ARGS") or "")),
+        "switch_interval": sys.getswitchinterval(),
+        "gc_threshold": list(gc.get_threshold()),
+        "packages": packages(),
+        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+        "source_digest": source_digest(),
+        "malloc_arena_max": os.environ.get("MALLOC_ARENA_MAX", ""),
+        "extension_modules": extension_modules(),
+    }
+
+
+def moment() -> dict[str, Any]:
+    """Return what changes: load average, steal so far, collections so far."""
+    try:
+        load = [round(value, 2) for value in os.getloadavg()]
+    except OSError:
+        load = []
+    return {
+        "load": load,
+        "steal_seconds": round(cpu_times().get("steal", 0.0), 2),
+        "collections": [int(generation["collections"]) for generation in gc.get_stats()],
+    }
+
+
+def packages() -> dict[str, str]:
+    """Return the versions of the packages that do the work."""
+    return {name: metadata.version(name) for name in _PACKAGES}
+
+
+def extension_modules() -> list[str]:
+    """Return the names of the extension modules loaded from files, sorted."""
+    suffixes = (".so", ".pyd")
+    names = [
+        name
+        for name, module in list(sys.modules.items())
+        if str(getattr(module, "__file__", None) or "").endswith(suffixes)
+    ]
+    return sorted(names)
+
+
+def source_digest() -> str:
+    """Return a digest of ftloader's own source: arms that run different code do not compare."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def commit(folder: Path) -> str:
+    """Return the git commit of a folder, with ``+changes`` if it differs; empty without git."""
+    try:
+        head = _git(folder, "rev-parse", "--short=12", "HEAD")
+        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return f"{head}+changes" if changes else head
+
+
+def cpu_times() -> dict[str, float]:
+    """Return seconds of this process's CPU set since boot: busy, steal; empty off Linux."""
+    try:
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return {}
+    mine = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    busy = steal = 0
+    for line in lines:
+        name, *fields = line.split()
+        if name in mine and len(fields) >= 8:
+            user, nice, system, _idle, _wait, irq, softirq, stolen = map(int, fields[:8])
+            busy += user + nice + system + irq + softirq
+            steal += stolen
+    return {"busy": busy * _JIFFY, "steal": steal * _JIFFY}
+
+
+def reset_peak() -> bool:
+    """Set this process's high-water mark of resident memory to what is resident now."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def resident() -> Mapping[str, int]:
+    """Return resident memory in bytes, now and at its high-water mark; empty off Linux."""
+    found = {}
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return {}
+    for line in status.splitlines():
+        for field, name in (("VmRSS:", "now"), ("VmHWM:", "peak")):
+            if line.startswith(field):
+                found[name] = int(line.split()[1]) * 1024
+    return found
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def _without_paths(arguments: str) -> str:
+    # Where an interpreter was installed says nothing about its speed.
+    return " ".join(part for part in arguments.split() if "/" not in part)

@@ -1,0 +1,137 @@
+"""One measured process: ``python -m ftloader.lab.worker``, a job on stdin, a record on stdout.
+
+The job is one JSON object (see :class:`Job`); the answer is one JSON document, either
+``{"record": …}`` or ``{"error": {"type", "message"}}``. Whatever the operations print goes to
+stderr. A process that outlives its deadline prints every thread's stack and ends itself, so it
+cannot survive an orchestrator that was killed.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import pickle
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import FtloaderError, MeasurementError
+from . import controls, experiment, measure, provenance
+from .arms import Arm, assert_arm
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker process is asked to do.
+
+    Attributes:
+        experiment: path of the experiment script.
+        inputs: path of the pickled :class:`~ftloader.lab.experiment.Inputs`.
+        arm: the arm it must be.
+        role: ``"reference"`` (serial engine, digests only) or ``"measure"``.
+        threads: thread count.
+        order: names of workloads and controls, in the order to run them.
+        settings: how long to measure.
+        deadline: seconds after which the process ends itself.
+    """
+
+    experiment: str
+    inputs: str
+    arm: Arm
+    role: str
+    threads: int
+    order: tuple[str, ...]
+    settings: measure.Settings
+    deadline: float
+
+    def to_json(self) -> str:
+        """Return the job as one JSON document."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """Make a job from what :meth:`to_json` returned."""
+        record = json.loads(text)
+        record["arm"] = Arm.from_json(record["arm"])
+        record["settings"] = measure.Settings(**record["settings"])
+        record["order"] = tuple(record["order"])
+        return cls(**record)
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Do a job in this process and return its record.
+
+    Raises:
+        ArmError: this process is not the arm asked for, before or after timing.
+        DigestError: outputs were not reproducible.
+    """
+    begin = time.perf_counter()
+    described = experiment.load(Path(job.experiment))
+    with open(job.inputs, "rb") as file:
+        inputs: experiment.Inputs = pickle.load(file)
+    before = {**assert_arm(job.arm, "before timing"), **provenance.moment()}
+    measured = _run_all(job, described, inputs)
+    # Asserted after timing too: an operation's lazy import may have turned the GIL on.
+    after = {**assert_arm(job.arm, "after timing"), **provenance.moment()}
+    return {
+        "role": job.role,
+        "arm": job.arm.name,
+        "threads": job.threads,
+        "order": list(job.order),
+        "before": before,
+        "after": after,
+        **measured,
+        "provenance": provenance.process(),
+        "seconds": round(time.perf_counter() - begin, 3),
+    }
+
+
+def _run_all(
+    job: Job, described: experiment.Experiment, inputs: experiment.Inputs
+) -> dict[str, Any]:
+    workloads = {workload.name: workload for workload in described.workloads}
+    judges = {control.name: control for control in described.controls}
+    found: dict[str, dict[str, Mapping[str, Any]]] = {"workloads": {}, "controls": {}}
+    for name in job.order:
+        if name in judges:
+            found["controls"][name] = controls.measure(
+                judges[name], job.threads, job.settings.pairs, job.arm.gil
+            )
+        elif name not in workloads:
+            raise MeasurementError(f"the experiment has no workload or control named {name!r}")
+        elif job.role == "reference":
+            found["workloads"][name] = measure.verify(workloads[name], inputs, 1, "serial")
+        else:
+            found["workloads"][name] = measure.measure(
+                workloads[name], inputs, job.threads, job.settings
+            )
+    return found
+
+
+def _claim_stdout() -> TextIO:
+    """Keep the real stdout for the answer; send everything else that prints to stderr."""
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answer
+
+
+def main() -> int:
+    """Read a job, do it, answer."""
+    with _claim_stdout() as answer:
+        job = Job.from_json(sys.stdin.read())
+        faulthandler.dump_traceback_later(job.deadline, exit=True)
+        try:
+            document: dict[str, Any] = {"record": work(job)}
+        except FtloaderError as error:
+            document = {"error": {"type": type(error).__name__, "message": str(error)}}
+        json.dump(document, answer)
+        faulthandler.cancel_dump_traceback_later()
+    return 0 if "record" in document else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Statistics: what the formulas promise, for any numbers."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftloader.lab import statistics
+
+RATIOS = st.lists(st.floats(0.05, 20.0), min_size=1, max_size=12)
+SPEEDUPS = st.floats(0.05, 64.0)
+
+
+@given(RATIOS, st.integers(0, 2**32))
+def test_estimate_is_the_median_inside_an_interval_of_observed_values(values, seed):
+    found = statistics.estimate(values, seed)
+    assert found.value == pytest.approx(median(values))
+    assert min(values) <= found.low <= found.value <= found.high <= max(values)
+    assert found.blocks == len(values)
+
+
+@given(RATIOS, st.integers(0, 2**32))
+def test_estimate_is_the_same_for_the_same_seed(values, seed):
+    assert statistics.estimate(values, seed) == statistics.estimate(values, seed)
+
+
+@given(RATIOS, st.floats(0.1, 10.0))
+def test_estimate_scales_with_its_values(values, factor):
+    plain = statistics.estimate(values, 1)
+    scaled = statistics.estimate([value * factor for value in values], 1)
+    assert scaled.low == pytest.approx(plain.low * factor)
+    assert scaled.high == pytest.approx(plain.high * factor)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan], [math.inf]])
+def test_estimate_refuses_what_it_cannot_summarise(values):
+    with pytest.raises(ValueError, match="finite values"):
+        statistics.estimate(values, 1)
+
+
+def test_interval_covers_the_true_median_about_as_often_as_it_says():
+    rng = statistics.np.random.default_rng(5)
+    hits = 0
+    for trial in range(200):
+        found = statistics.estimate(rng.lognormal(0.5, 0.2, size=10), trial)
+        hits += found.low <= math.exp(0.5) <= found.high
+    # 95 % nominal; percentile intervals of ten values fall a little short of it.
+    assert 176 <= hits <= 200
+
+
+def test_block_ratios_pair_by_block_and_leave_incomplete_blocks_out():
+    assert statistics.block_ratios({0: 4.0, 1: 9.0, 3: 5.0}, {0: 2.0, 1: 3.0, 2: 7.0}) == [2.0, 3.0]
+
+
+def test_block_ratios_cancel_a_machine_that_slows_down_for_a_block():
+    steady = statistics.block_ratios({0: 2.0, 1: 2.0}, {0: 1.0, 1: 1.0})
+    slowed = statistics.block_ratios({0: 2.0, 1: 0.9}, {0: 1.0, 1: 0.45})
+    assert slowed == pytest.approx(steady)
+
+
+@given(st.floats(0.0, 1.0), st.integers(2, 64))
+def test_karp_flatt_recovers_amdahls_serial_fraction(serial, threads):
+    speedup = 1 / (serial + (1 - serial) / threads)
+    assert statistics.karp_flatt(speedup, threads) == pytest.approx(serial, abs=1e-9)
+
+
+@given(SPEEDUPS, SPEEDUPS, SPEEDUPS, st.integers(2, 64))
+def test_karp_flatt_interval_keeps_its_order(one, two, three, threads):
+    low, value, high = sorted((one, two, three))
+    found = statistics.karp_flatt_estimate(statistics.Estimate(value, low, high, 5), threads)
+    assert found.low <= found.value <= found.high
+
+
+@pytest.mark.parametrize(("speedup", "threads"), [(1.0, 1), (0.0, 2), (-1.0, 2)])
+def test_karp_flatt_refuses_what_has_no_serial_fraction(speedup, threads):
+    with pytest.raises(ValueError, match="Karp-Flatt"):
+        statistics.karp_flatt(speedup, threads)
+
+
+@pytest.mark.parametrize("blocks", range(1, 6))
+def test_no_test_is_shown_below_six_blocks(blocks):
+    assert statistics.sign_flip_p([2.0] * blocks, 1) is None
+    assert "n too small" in statistics.what_blocks_allow(5)
+
+
+def test_sign_flip_reaches_its_smallest_value_when_all_blocks_agree():
+    assert statistics.sign_flip_p([1.5] * 6, 1) == pytest.approx(2 / 64)
+    assert statistics.sign_flip_p([1.5] * 10, 1) == pytest.approx(2 / 1024)
+
+
+@given(st.lists(st.floats(0.2, 5.0), min_size=6, max_size=10))
+def test_sign_flip_does_not_care_which_way_a_ratio_is_written(ratios):
+    upside_down = [1 / ratio for ratio in ratios]
+    assert statistics.sign_flip_p(ratios, 1) == pytest.approx(
+        statistics.sign_flip_p(upside_down, 1), abs=0.05
+    )
+
+
+def test_sign_flip_false_alarms_are_as_rare_as_the_level_says():
+    rng = statistics.np.random.default_rng(11)
+    alarms = sum(
+        (statistics.sign_flip_p(rng.lognormal(0, 0.1, size=8), trial) or 1) <= 0.05
+        for trial in range(400)
+    )
+    assert alarms <= 34  # 5 % of 400 is 20; 34 leaves three standard deviations
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "blocks", "said"),
+    [
+        (1.2, 1.3, 1.4, 5, "faster"),
+        (0.7, 0.8, 0.9, 5, "slower"),
+        (0.98, 1.0, 1.02, 5, "equal"),
+        (0.9, 1.0, 1.1, 5, "not resolved"),
+        (1.2, 1.3, 1.4, 4, "not resolved"),
+    ],
+)
+def test_verdict_says_no_more_than_the_interval(low, value, high, blocks, said):
+    assert statistics.verdict(statistics.Estimate(value, low, high, blocks)) == said
+
+
+@pytest.mark.parametrize(
+    ("cores", "said"), [(1, "nothing"), (2, "none is"), (4, "Amdahl"), (16, "Universal")]
+)
+def test_cores_decide_what_may_be_said_about_scaling_laws(cores, said):
+    assert said in statistics.what_cores_allow(cores)
