@@ -132,7 +132,7 @@ def test_many_writers_and_readers_lose_and_repeat_nothing(ordered: bool, capacit
         while (taken := target.take(5)) is not None:
             ticket, _, items = taken
             got += [(ticket, item) for item in items]
-            most_held = max(most_held, target._held)
+            most_held = max(most_held, len(target._ready) + target._early)
         return got
 
     with ThreadPoolExecutor(writers + 2) as pool:

@@ -149,7 +149,7 @@ class Channel:
         self._wake_at = 0  # writers are woken when so few items are left
         self._wakers: list[Callable[[], None]] = []
         self._ready: deque[Any] = deque()
-        self._held = 0  # items here, ready or waiting for an earlier ticket
+        self._early = 0  # items here that wait for an earlier ticket
         self._tickets = 0
         self._taken = 0
         state.register(self)
@@ -192,6 +192,27 @@ class Channel:
             self._enter(ticket, items, done)
             return True
 
+    def feed(self, item: Any, pace: int) -> None:
+        """Hand over one item of the only writer, in arrival order; cheaper than :meth:`put`.
+
+        It takes the lock only if there is no room or somebody waits. Writer and reader each leave
+        word first and look second, so one of them sees the other.
+
+        Args:
+            item: the item.
+            pace: as for :meth:`put`.
+
+        Raises:
+            Stopped: the run was stopped.
+        """
+        if self._state.stopped or len(self._ready) >= self._room(pace):
+            self.put(0, (item,), pace=pace)
+            return
+        self._ready.append(item)
+        if self._reading or self._wakers:
+            with self._lock:
+                self._announce()
+
     def take(self, limit: int) -> Taken | None:
         """Take up to ``limit`` ready items, waiting for the first; ``None`` at the end.
 
@@ -199,27 +220,32 @@ class Channel:
             Stopped: the run was stopped.
         """
         with self._lock:
-            while not (self._ready or self._state.stopped):
-                if not self._writers:
-                    return None
-                self._reading += 1
-                try:
-                    self._state.check()
-                    self._readable.wait(POLL)
-                finally:
-                    self._reading -= 1
-            self._state.check()
-            return self._leave(limit)
+            if not self._wait_for_items():
+                return None
+            return self._leave(min(limit, -(-len(self._ready) // self._readers)))
+
+    def read(self, limit: int) -> list[Any]:
+        """Take the next item, and with it what is there beyond ``capacity``; empty at the end.
+
+        Raises:
+            Stopped: the run was stopped.
+        """
+        with self._lock:
+            if not self._wait_for_items():
+                return []
+            return self._leave(min(limit, max(1, len(self._ready) - self._capacity)))[2]
 
     def poll(self, limit: int, waker: Callable[[], None]) -> Taken | Literal["empty"] | None:
         """Take what is ready; if nothing is, call ``waker`` once when there may be."""
         with self._lock:
-            if self._ready:
-                return self._leave(limit)
-            if not self._writers:
-                return None
-            self._wakers.append(waker)
-            return EMPTY
+            if not self._ready:
+                if not self._writers:
+                    return None
+                self._wakers.append(waker)
+                if not self._ready:  # see feed()
+                    return EMPTY
+                self._wakers.remove(waker)
+            return self._leave(min(limit, -(-len(self._ready) // self._readers)))
 
     def close(self) -> None:
         """Say that one writer will write no more."""
@@ -245,32 +271,49 @@ class Channel:
 
     def _has_room(self, ticket: int, room: int) -> bool:
         is_next = self._sequencer is None or ticket == self._sequencer.next
-        return (len(self._ready) if is_next else self._held) < room
+        return len(self._ready) + (0 if is_next else self._early) < room
+
+    def _wait_for_items(self) -> bool:
+        """Wait until there is something to read; false at the end. Called with the lock held."""
+        while not (self._ready or self._state.stopped):
+            if not self._writers:
+                return False
+            self._reading += 1
+            try:
+                self._state.check()
+                if not self._ready:  # see feed()
+                    self._readable.wait(POLL)
+            finally:
+                self._reading -= 1
+        self._state.check()
+        return True
 
     def _enter(self, ticket: int, items: Sequence[Any], done: bool) -> None:
-        self._held += len(items)
         if self._sequencer is None:
             self._ready.extend(items)
         else:
             before = self._sequencer.next
-            self._ready.extend(self._sequencer.add(ticket, items, done))
+            released = self._sequencer.add(ticket, items, done)
+            self._early += len(items) - len(released)
+            self._ready.extend(released)
             # A writer that waited as one of many may now hold the next ticket.
             if self._sequencer.next != before and self._writing:
                 self._writable.notify_all()
+        self._announce()
+
+    def _announce(self) -> None:
         if self._ready:
             if self._reading:
                 self._readable.notify(min(self._reading, len(self._ready)))
             if self._wakers:
                 self._call_wakers()
 
-    def _leave(self, limit: int) -> Taken:
+    def _leave(self, count: int) -> Taken:
         ready = self._ready
-        count = min(limit, -(-len(ready) // self._readers))
         items = [ready.popleft() for _ in range(count)]
         taken = (self._tickets, self._taken, items)
         self._tickets += 1
         self._taken += count
-        self._held -= count
         if self._writing and len(ready) <= self._wake_at:
             self._wake_at = 0  # whoever still has to wait sets it again
             self._writable.notify_all()

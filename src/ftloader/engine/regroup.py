@@ -62,21 +62,21 @@ class Regrouper:
         else:
             self._rule = Lists(stage.size or 1, stage.drop_last)
 
-    def add(self, item: Any) -> Iterator[Any]:
-        """Yield what one item completed; a failure flushes what was collected before it."""
+    def add(self, item: Any) -> Iterable[Any]:
+        """Return what one item completed; a failure flushes what was collected before it."""
         index, self._count = self._count, self._count + 1
         if type(item) is Failure:
-            yield from self._flush_before(item.error)
-            yield item
-            return
-        yield from contained(
+            return (*self._flush_before(item.error), item)
+        if isinstance(self._rule, Lists):  # cannot fail
+            return self._rule.add(item)
+        return contained(
             lambda: self._rule.add(item),
             lambda error: stage_failure(self._name, index, item, error),
         )
 
     def flush(self) -> Iterator[Any]:
-        """Yield what is left when the input has ended."""
-        yield from contained(
+        """Return what is left when the input has ended."""
+        return contained(
             self._rule.flush,
             lambda error: stage_failure(self._name, None, "the end of the input", error),
         )

@@ -12,6 +12,7 @@ import concurrent.futures
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -25,7 +26,7 @@ from .channel import Channel, RunState, Stopped
 from .failure import SOURCE, Failure, source_failure
 from .regroup import Regrouper
 from .stats import Counters, RunStats, add_up
-from .workers import Ends, apply_function, apply_generator, guarded, read_source, regroup
+from .workers import MAX_CHUNK, Ends, apply_function, apply_generator, guarded, read_source, regroup
 
 #: How long dropping a run waits for its threads; they end by themselves if it takes longer.
 DROP_SECONDS = 1.0
@@ -44,14 +45,23 @@ class ThreadsRun(Run[Any]):
         self._wait = 0.0
         self._graph = Graph(pipeline)
         self._sink = self._graph.sink
+        self._items: deque[Any] = deque()  # read, and not yet asked for
         # No thread refers to this object, so dropping it ends the run.
         self._drop = weakref.finalize(self, self._graph.drop)
         self._drop.atexit = False  # by then the pool has been joined
 
     def _next(self) -> Any:
+        if not self._items:
+            self._items.extend(self._read())
+        item = self._items.popleft()
+        if type(item) is Failure:
+            raise item.error
+        return item
+
+    def _read(self) -> list[Any]:
         begin = time.perf_counter()
         try:
-            taken = self._sink.take(1)
+            items = self._sink.read(MAX_CHUNK)
         except Stopped:
             if self._graph.state.crash is not None:
                 raise RuntimeError("ftloader's engine failed; please report this") from (
@@ -60,16 +70,14 @@ class ThreadsRun(Run[Any]):
             raise stopped() from None
         finally:
             self._wait += time.perf_counter() - begin
-        if taken is None:
+        if not items:
             raise StopIteration
-        item = taken[2][0]
-        if type(item) is Failure:
-            raise item.error
-        return item
+        return items
 
     def stop(self) -> None:
         """End the run and wait until its threads are gone."""
         self._graph.stop()
+        self._items.clear()
         self._drop.detach()
 
     def stats(self) -> RunStats:

@@ -57,29 +57,28 @@ class Ends:
 def read_source(items: Iterator[Any], state: RunState, target: Channel, counts: Counters) -> None:
     """Advance the source, on this thread only, and hand each item over before asking for more.
 
-    An item is never kept back while ``next`` may block: a source may be waiting for its reader.
+    No item is kept back while ``next`` may block: a source may be waiting for its reader.
     """
     pace = Pace()
-    ticket = 0
+    asked = _clock()
     try:
         while not state.failing:
-            begin = _clock()
             try:
                 item = next(items)
             except StopIteration:
                 break
             except BaseException as error:
+                item = source_failure(error, counts.items_out)
                 counts.failures += 1
                 state.failing = True
-                item = source_failure(error, ticket)
             made = _clock()
-            pace.learn(1, made - begin)
-            target.put(ticket, (item,), pace=pace.limit)
-            ticket += 1
-            counts.items_out = ticket
-            counts.busy += made - begin
-            counts.blocked += _clock() - made
+            pace.learn(1, made - asked)
+            target.feed(item, pace.limit)
             del item  # a blocked source must not keep its last item alive
+            counts.items_out += 1
+            counts.busy += made - asked
+            asked = _clock()
+            counts.blocked += asked - made
     finally:
         target.close()
 
