@@ -53,13 +53,20 @@ class StageError(RunError):
 
     def __init__(self, stage: str, index: int | None, item: str, cause: BaseException) -> None:
         where = f"item {index} " if index is not None else ""
-        super().__init__(
-            f"stage {stage!r} failed on {where}({item}): {type(cause).__name__}: {cause}"
-        )
+        super().__init__(f"stage {stage!r} failed on {where}({item}): {summary(cause)}")
         self.stage = stage
         self.index = index
         self.item = item
         self.__cause__ = cause
+
+
+def summary(error: BaseException) -> str:
+    """Return an exception's type and text in one line; its own ``__str__`` may be broken."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception as broken:
+        text = f"(its text cannot be had: {type(broken).__name__})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class RunStopped(RunError):

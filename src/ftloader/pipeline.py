@@ -7,6 +7,7 @@ refused here, while it is described, with the stage's name in the message.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -68,6 +69,11 @@ class Pipeline[T]:
     @overload
     def __init__(self, source: Callable[[], AsyncIterable[T]], /) -> None: ...
     def __init__(self, source: Any, /) -> None:
+        if inspect.iscoroutinefunction(source):
+            raise PipelineError(
+                f"the coroutine function {source.__name__!r} is no source; "
+                "make it an async generator function"
+            )
         if not is_source(source):
             raise PipelineError(
                 f"a source is an iterable, an async iterable or a callable that returns one, "

@@ -1,14 +1,15 @@
 """What may feed a pipeline, and how it is opened.
 
 A source is an iterable, an async iterable, or a zero-argument callable that returns one. Opening
-it gives a fresh iterator for one run. An iterator can be opened once: the second time is an
-error, never a silently empty run.
+it gives a fresh iterator for one run. A pipeline over an iterator can be run once: the second time
+is an error, not a silently empty run.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from types import CoroutineType
 from typing import Any
 
 from .errors import PipelineError
@@ -63,4 +64,6 @@ def open_source(source: Any) -> Iterator[Any] | AsyncIterator[Any]:
         return iter(source)
     if isinstance(source, AsyncIterable):
         return aiter(source)
+    if isinstance(source, CoroutineType):
+        source.close()  # nobody will await it
     raise PipelineError(f"the source's callable returned {type(source).__name__}, not an iterable")

@@ -31,6 +31,8 @@ class FailAt:
         return x
 
 
+pytestmark = pytest.mark.usefixtures("no_second_look")
+
 pipes = st.tuples(
     st.sampled_from([double, increment, countdown, acountdown, odd_only, Adder(1), FailAt(12)]),
     st.integers(1, 5),

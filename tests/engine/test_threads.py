@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
+import time
 import weakref
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
-from ftloader import Pipeline, RunStopped
+from ftloader import Pipeline, PipelineError, RunStopped, SourceError, StageError
+from ftloader.engine.workers import MAX_CHUNK
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -98,11 +103,194 @@ def test_items_in_flight_stay_bounded_while_the_reader_does_not_read(
     with pipeline.prefetch(5).run() as run:
         next(run)
         quiet.wait(0.3)  # nothing can signal that nothing happens
-        # Three running, five ready, one read, and for an async stage a window as large again.
-        assert started <= 2 * (3 + 5) + 1 + 64 * 3
+        # One read, five ready, three running, three parked or in an async stage's window; of
+        # cheap items, and only of those, each worker may hold a chunk.
+        cheap = 3 * MAX_CHUNK if kind == "function" else 0
+        assert started <= 1 + 5 + 3 + 5 + 3 + cheap
         before = started
         quiet.wait(0.1)
         assert started == before
+
+
+@pytest.mark.parametrize("kind", ["generator", "async generator"])
+def test_a_filter_does_not_run_ahead_of_a_slow_item_for_ever(kind: str) -> None:
+    release, read = threading.Event(), 0
+
+    def source() -> Iterator[int]:
+        nonlocal read
+        while True:
+            read += 1
+            yield read - 1
+
+    def first_only(x: int) -> Iterator[int]:
+        if x == 0:
+            release.wait()
+            yield x
+
+    async def afirst_only(x: int) -> AsyncIterator[int]:
+        if x == 0:
+            await asyncio.to_thread(release.wait)
+            yield x
+
+    op: Any = first_only if kind == "generator" else afirst_only
+    with Pipeline(source).pipe(op, concurrency=2).run() as run:
+        release.wait(0.3)  # nothing can signal that nothing happens
+        assert read <= 4 * MAX_CHUNK
+        release.set()
+        assert next(run) == 0
+
+
+def test_a_cheap_stage_behind_an_expensive_one_does_not_pile_its_items_up() -> None:
+    made, settled = 0, threading.Event()
+
+    def expensive(x: int) -> int:
+        nonlocal made
+        end = time.perf_counter() + 0.002
+        while time.perf_counter() < end:
+            pass
+        made += 1
+        return x
+
+    pipeline = Pipeline(range(100_000)).pipe(expensive)
+    for number in range(3):
+        pipeline = pipeline.pipe(lambda x: x, concurrency=4, name=f"cheap {number}")
+    with pipeline.run() as run:
+        next(run)
+        settled.wait(0.5)  # nothing can signal that nothing happens
+        # Per stage: ready items, running ones, parked ones.
+        assert made <= 1 + 4 * (4 + 4 + 4)
+
+
+def test_results_do_not_wait_behind_an_item_that_turns_out_expensive() -> None:
+    turned, release = threading.Event(), threading.Event()
+
+    def stuck_at_the_end(x: int) -> int:
+        if x >= 3000:
+            if x > 3000:
+                turned.set()
+                release.wait()
+            else:
+                time.sleep(0.01)  # the first expensive one of a chunk of cheap ones
+        return x
+
+    with Pipeline(range(3100)).pipe(stuck_at_the_end).run() as run:
+        got = [next(run) for _ in range(3001)]
+        turned.wait()
+        release.set()
+        assert got == list(range(3001))
+
+
+@pytest.mark.parametrize("awaits", [True, False])
+@pytest.mark.parametrize("output_order", ["input", "completion"])
+def test_an_operation_that_cancels_itself_has_failed(output_order: Any, awaits: bool) -> None:
+    async def give_up(x: int) -> int:
+        if x == 3:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            if awaits:
+                await asyncio.sleep(0)
+            raise asyncio.CancelledError
+        return x
+
+    with pytest.raises(StageError) as caught:
+        list(Pipeline(range(20)).pipe(give_up, concurrency=2, output_order=output_order))
+    assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("output_order", ["input", "completion"])
+def test_an_operation_that_outlives_its_cancellation_does_not_hold_up_the_stop(
+    output_order: Any,
+) -> None:
+    waiting = asyncio.Event()
+
+    async def stubborn(x: int) -> int:
+        if x > 20:
+            try:
+                await waiting.wait()
+            except asyncio.CancelledError:
+                return -1
+        return x
+
+    pipeline = Pipeline(range(1000)).pipe(stubborn, concurrency=100, output_order=output_order)
+    run = pipeline.prefetch(1).run()
+    next(run)
+    run.stop()
+
+
+def test_stopping_at_once_is_never_an_error() -> None:
+    async def forever() -> AsyncIterator[int]:
+        number = 0
+        while True:
+            yield number
+            number += 1
+
+    for source in (forever, lambda: forever()):
+        for _ in range(50):
+            run = Pipeline(source).run()
+            run.stop()
+            with pytest.raises(RunStopped):
+                next(run)
+
+
+def test_an_exception_without_a_text_is_reported_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    def fail(x: int) -> int:
+        raise Mute
+
+    def failing_source() -> Iterator[int]:
+        yield 1
+        raise Mute
+
+    with pytest.raises(StageError, match=r"failed on item 0 \(1\): Mute: \(its text"):
+        list(Pipeline([1]).pipe(fail))
+    with pytest.raises(SourceError, match="after 1 items: Mute"):
+        list(Pipeline(failing_source))
+
+
+def test_a_failed_or_stopped_run_holds_no_item() -> None:
+    class Item:
+        pass
+
+    alive: weakref.WeakSet[Item] = weakref.WeakSet()
+
+    def make(x: int) -> Item:
+        item = Item()
+        alive.add(item)
+        if x == 50:
+            raise ValueError
+        return item
+
+    run = Pipeline(range(100)).pipe(make, concurrency=2).prefetch(20).run()
+    with pytest.raises(StageError) as caught:
+        deque(run, maxlen=0)
+    gc.collect()
+    assert len(alive) <= 1  # the one in the traceback of the error
+    assert caught.value.index == 50
+
+
+def test_a_failure_read_again_does_not_grow() -> None:
+    def fail(x: int) -> int:
+        raise ValueError
+
+    run = Pipeline([1]).pipe(fail).run()
+    depths = []
+    for _ in range(5):
+        with pytest.raises(StageError) as caught:
+            next(run)
+        depths.append(len(caught.traceback))
+    assert depths[1:] == depths[1:2] * 4
+
+
+def test_a_coroutine_function_is_refused_as_a_source() -> None:
+    async def numbers() -> list[int]:
+        return [1]
+
+    with pytest.raises(PipelineError, match="async generator"):
+        Pipeline(numbers)  # type: ignore[call-overload]
 
 
 def test_a_source_that_waits_for_its_reader_is_served() -> None:
@@ -242,3 +430,69 @@ def test_a_worker_that_fails_inside_the_engine_ends_the_run(
     with pytest.raises(RuntimeError, match="please report") as caught:
         next(run)
     assert isinstance(caught.value.__cause__, AssertionError)
+
+
+def test_a_source_whose_clean_up_raises_does_not_replace_the_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def source() -> AsyncIterator[int]:
+        try:
+            for number in range(100):
+                yield number
+        finally:
+            raise OSError("close failed")
+
+    def fail(x: int) -> int:
+        if x == 50:
+            raise ValueError("fifty")
+        return x
+
+    delivered: list[int] = []
+    with Pipeline(source).pipe(fail, concurrency=2).run() as run, pytest.raises(StageError):
+        delivered.extend(run)
+    assert delivered == list(range(50))
+    assert "the source failed while it was closed" in caplog.text
+
+
+def test_a_waiting_writer_is_woken_when_a_filter_makes_way_for_it(
+    no_second_look: None,
+) -> None:
+    release = threading.Event()
+    passed = []
+
+    def pass_few(x: int) -> Iterator[int]:
+        if x == 0:
+            release.wait()
+        passed.append(x)
+        if x % 100 == 99:
+            yield x
+
+    run = Pipeline(range(1000)).pipe(pass_few, concurrency=3).run()
+    release.wait(0.1)  # the others get as far as they may
+    release.set()
+    assert list(run) == list(range(99, 1000, 100))
+    assert sorted(passed) == list(range(1000))
+
+
+def test_a_run_cut_short_at_interpreter_exit_is_told_so_to_its_reader() -> None:
+    code = """
+import threading, time, itertools
+from ftloader import Pipeline, RunStopped
+started = threading.Event()
+def slow(x):
+    time.sleep(0.01)
+    return x
+def read():
+    try:
+        for item in Pipeline(range(100_000)).pipe(slow, concurrency=2):
+            started.set()
+        print("ended")
+    except RunStopped:
+        print("stopped")
+threading.Thread(target=read).start()
+started.wait()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "stopped\n"

@@ -13,13 +13,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from typing import Any
+from contextlib import aclosing
+from typing import Any, Final
 
 from ..stages import Pipe
-from .channel import POLL, Channel, RunState, Sequencer, Taken
-from .failure import Failure, source_failure, stage_failure
+from .channel import Channel, Taken
+from .failure import SOURCE, Failure, source_failure, stage_failure
+from .sequencer import Sequencer
+from .state import POLL, RunState
 from .stats import Counters
 from .workers import Ends
+
+#: In place of a result where an operation gave none: it takes its turn and is not handed over.
+NOTHING: Final = object()
 
 _clock = time.perf_counter
 
@@ -48,7 +54,7 @@ class EventLoop:
             self._state.check()
         self._call(lambda: self._start(task))
 
-    def wake_all(self, wait: bool) -> None:
+    def wake_all(self, timeout: float) -> None:
         """See that the run was stopped, and end."""
         self._call(self._stop.set)
 
@@ -71,20 +77,24 @@ class EventLoop:
                 await asyncio.wait_for(self._stop.wait(), POLL)
             except TimeoutError:
                 pass
+        self._state.stop()  # what is cancelled from here on was cancelled by us
         # Each stage cancels its own operations, so that each is cancelled once: a second time
         # would cut its clean-up short.
-        for started in self._tasks:
+        ending = list(self._tasks)
+        for started in ending:
             started.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
 
     def _start(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._state.stopped:
+            return
         started = asyncio.get_running_loop().create_task(task())
         self._tasks.add(started)  # the loop itself keeps weak references only
         started.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
+        if not task.cancelled() and task.exception() is not None and not self._state.stopped:
             self._state.crash = task.exception()  # a bug of ours
             self._state.stop()
 
@@ -118,7 +128,8 @@ class Outlet:
         self._asleep = False
         while self._queue:
             output, future = self._queue[0]
-            if not self._target.offer(0, (output,), True, self._wake):
+            outputs = () if output is NOTHING else (output,)
+            if outputs and not self._target.offer(0, outputs, True, self._wake):
                 self._asleep = True
                 return
             self._queue.popleft()
@@ -150,17 +161,15 @@ class AsyncStage:
         """Work until the input ends."""
         self._outlet = Outlet(self._ends.target)
         self._loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                while True:
-                    await self._window.acquire()
-                    await self._slots.acquire()
-                    taken = await self._take()
-                    if taken is None:
-                        break
-                    tasks.create_task(self._work(*taken))
-        finally:
-            self._ends.target.close()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._window.acquire()
+                await self._slots.acquire()
+                taken = await self._take()
+                if taken is None:
+                    break
+                tasks.create_task(self._work(*taken))
+        self._ends.target.close()
 
     async def _take(self) -> Taken | None:
         begin = _clock()
@@ -181,31 +190,34 @@ class AsyncStage:
     async def _work(self, ticket: int, index: int, items: list[Any]) -> None:
         item = items[0]
         begin = _clock()
+        last: Any
         try:
             if type(item) is Failure:
                 last = item
             elif self._stage.kind == "coroutine":
                 last = await self._stage.op(item)
             else:
-                last = None
-                async for output in self._stage.op(item):
-                    await self._emit(ticket, output, done=False)
+                last = NOTHING
+                async with aclosing(self._stage.op(item)) as outputs:
+                    async for output in outputs:
+                        await self._emit(ticket, output, done=False)
+                        output = None  # it is the reader's now
         except BaseException as error:
-            if was_cancelled(error):
-                raise
             last = stage_failure(self._stage.name, index, item, error)
-        self._slots.release()
+        finally:
+            self._slots.release()
+        await absorb_cancellation(self._ends.state)
+        if self._ends.state.stopped:
+            return  # nobody reads any more, and nobody would cancel a second time
+        del item, items  # while the result waits, its input need not
         counters = self._ends.counters
         counters.items_in += 1
         counters.busy += _clock() - begin
-        if last is not None or self._stage.kind == "coroutine":
-            await self._emit(ticket, last, done=True)
-        elif self._sequencer is not None:
-            self._outlet.enqueue(self._sequencer.add(ticket, (), True))
+        await self._emit(ticket, last, done=True)
         self._window.release()
 
     async def _emit(self, ticket: int, output: Any, done: bool) -> None:
-        if not self._ends.counters.count(self._ends.name, output):
+        if output is not NOTHING and not self._ends.counters.count(self._ends.name, output):
             self._ends.state.failing = True
         future = self._outlet.entry()
         entries = [(output, future)]
@@ -217,10 +229,20 @@ class AsyncStage:
         self._ends.counters.blocked += _clock() - begin
 
 
-def was_cancelled(error: BaseException) -> bool:
-    """Tell a task that was cancelled from an operation that raised ``CancelledError`` itself."""
+async def absorb_cancellation(state: RunState) -> None:
+    """Forget that the running task was cancelled, if not by us: an operation did that to itself.
+
+    A stop sets ``state.stopped`` before it cancels; look there afterwards.
+    """
     task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    if task is None or not task.cancelling() or state.stopped:
+        return
+    while task.cancelling():
+        task.uncancel()
+    try:
+        await asyncio.sleep(0)  # before 3.13 a cancellation that is due comes all the same
+    except asyncio.CancelledError:
+        pass
 
 
 async def read_async_source(
@@ -236,18 +258,28 @@ async def read_async_source(
             except StopAsyncIteration:
                 break
             except BaseException as error:
-                if was_cancelled(error):
+                await absorb_cancellation(state)
+                if state.stopped:
                     raise
-                counters.failures += 1
                 state.failing = True
                 item = source_failure(error, counters.items_out)
             made = _clock()
             await outlet.send(item)
-            counters.items_out += 1
+            counters.count(SOURCE, item)
             counters.busy += made - begin
             counters.blocked += _clock() - made
             del item
     finally:
-        if isinstance(items, AsyncGenerator):
+        await close_source(items)
+    target.close()
+
+
+async def close_source(items: AsyncIterator[Any]) -> None:
+    """Close an async generator; what its clean-up raises is logged, as no reader is left to ask."""
+    if isinstance(items, AsyncGenerator):
+        try:
             await items.aclose()
-        target.close()
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "the source failed while it was closed", "exception": error}
+            )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from ..errors import RunError, RunStopped
+from ..errors import RunError, RunStopped, summary
 from .stats import RunStats
 
 
@@ -28,13 +28,15 @@ class Run[T](ABC):
 
     _ended = False
     _failure: RunError | None = None
+    _traceback: TracebackType | None = None
 
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
         if self._failure is not None:
-            raise self._failure
+            # With the traceback of the first time: it would grow with every read.
+            raise self._failure.with_traceback(self._traceback)
         if self._ended:
             raise StopIteration
         try:
@@ -44,8 +46,11 @@ class Run[T](ABC):
             self.stop()
             raise
         except RunError as error:
-            self._failure = error
-            self.stop()
+            self._failure, self._traceback = error, error.__traceback__
+            try:
+                self.stop()
+            except Exception as late:  # a clean-up of the user's; the first error is the one
+                error.add_note(f"then, while stopping: {summary(late)}")
             raise
         except BaseException:  # Ctrl-C while waiting
             self.stop()

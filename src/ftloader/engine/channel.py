@@ -2,13 +2,15 @@
 
 Takers get *tickets*: 0, 1, 2, … in the order in which chunks leave the buffer. A stage hands its
 results to the next channel under the ticket it took them with, and the channel lets them in by
-ticket (``ordered``) or as they come. Invariants, all kept under the one lock of the channel:
+ticket (``ordered``) or as they come. Invariants, kept under the one lock of the channel (the source
+alone adds items without it, see :meth:`Channel.feed`):
 
 * Items become ready in ticket order; the results of one ticket keep their own order.
 * A writer may wait for room, but the holder of the next ticket waits only until what is *ready*
   has been read. So the earliest item in flight can always move, and nothing deadlocks.
-* A channel holds at most ``capacity`` items, plus what its writers bring in their last chunk.
-  Writers of cheap items (made in microseconds, hence small) may fill it two chunks deep each.
+* At most ``capacity`` items are ready, plus the last chunk that was let in, and each writer may
+  park one chunk of results that wait for an earlier ticket. Where all items come cheaply (made in
+  microseconds by every stage so far, hence small) two chunks per writer may be ready.
 * Nobody waits for ever: each wait ends when the run stops, and looks every ``POLL`` seconds
   whether the interpreter is going down.
 """
@@ -18,97 +20,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
-#: Seconds between two looks at whether the interpreter is going down.
-POLL: Final = 0.2
+from .sequencer import Sequencer
+from .state import POLL, RunState
 
 Taken = tuple[int, int, list[Any]]  # ticket, index of the first item, items
 EMPTY: Final = "empty"
-
-
-class Stopped(BaseException):
-    """Unwinds a worker whose run was stopped; never reaches the user."""
-
-
-class WaitingPlace(Protocol):
-    """Where workers of a run may wait."""
-
-    def wake_all(self, wait: bool) -> None:
-        """Wake them, so that they see that the run was stopped."""
-
-
-class RunState:
-    """Whether a run goes on: shared by its channels and workers, written by few, read by all."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-        #: Set at the first failure: the source need not be read any further.
-        self.failing = False
-        #: What a worker itself raised, which is a bug of the engine.
-        self.crash: BaseException | None = None
-        #: An idle thread of the run's pool. At exit the interpreter ends the idle threads of
-        #: every executor and then joins the others, so a run that nobody stopped has to end when
-        #: this one is gone.
-        self.attendant: threading.Thread | None = None
-        self._waiting_places: list[WaitingPlace] = []
-        self._workers: set[int] = set()
-
-    def register(self, place: WaitingPlace) -> None:
-        """Let :meth:`stop` wake everybody who waits at ``place``."""
-        self._waiting_places.append(place)
-
-    def enlist(self) -> None:
-        """Say that the calling thread is a worker of this run."""
-        self._workers.add(threading.get_ident())
-
-    def is_worker(self) -> bool:
-        """Tell whether the calling thread is a worker of this run, which cannot wait for itself."""
-        return threading.get_ident() in self._workers
-
-    def stop(self, wait: bool = True) -> None:
-        """End the run: every wait, now or later, raises :class:`Stopped`.
-
-        Args:
-            wait: whether to wait for a channel's lock. A finaliser must not: the garbage
-                collector may call it on a thread that holds that very lock. Who is not woken
-                looks by itself within ``POLL`` seconds.
-        """
-        self.stopped = True
-        for place in self._waiting_places:
-            place.wake_all(wait)
-
-    def check(self) -> None:
-        """Raise :class:`Stopped` if the run was stopped or the interpreter is going down."""
-        if self.stopped or self.exiting():
-            raise Stopped
-
-    def exiting(self) -> bool:
-        """Tell whether the interpreter is going down."""
-        return self.attendant is not None and not self.attendant.is_alive()
-
-
-class Sequencer:
-    """Puts results back into ticket order. Not synchronised: its owner holds a lock."""
-
-    def __init__(self) -> None:
-        self.next = 0
-        self._waiting: dict[int, list[Any]] = {}
-        self._done: set[int] = set()
-
-    def add(self, ticket: int, items: Sequence[Any], done: bool) -> list[Any]:
-        """Take results of one ticket and return all that are now in order."""
-        self._waiting.setdefault(ticket, []).extend(items)
-        if done:
-            self._done.add(ticket)
-        released: list[Any] = []
-        while self.next in self._waiting:
-            released += self._waiting.pop(self.next)
-            if self.next not in self._done:
-                break
-            self._done.remove(self.next)
-            self.next += 1
-        return released
 
 
 class Channel:
@@ -116,7 +34,7 @@ class Channel:
 
     Args:
         state: the run this channel belongs to.
-        capacity: items it holds, at least 1.
+        capacity: items it holds ready, at least 1.
         ordered: whether items become ready by ticket rather than as they come.
         writers: how many will write; the channel closes when each has called :meth:`close`.
         readers: how many will read; a chunk never takes more than one reader's share.
@@ -138,20 +56,24 @@ class Channel:
         self._state = state
         self._capacity = capacity
         self._elastic = 2 * writers if elastic else 0
+        self._parking = writers  # results that may wait for an earlier ticket
         self._writers = writers
         self._readers = readers
         self._sequencer = Sequencer() if ordered else None
         self._lock = threading.Lock()
         self._readable = threading.Condition(self._lock)
-        self._writable = threading.Condition(self._lock)
         self._reading = 0  # readers waiting
-        self._writing = 0  # writers waiting
+        # Ticket of a waiting writer -> its bell, and the room it goes by.
+        self._waiting: dict[int, tuple[threading.Lock, int]] = {}
         self._wake_at = 0  # writers are woken when so few items are left
-        self._wakers: list[Callable[[], None]] = []
+        self._read_wakers: list[Callable[[], None]] = []
+        self._write_wakers: list[Callable[[], None]] = []
         self._ready: deque[Any] = deque()
         self._early = 0  # items here that wait for an earlier ticket
         self._tickets = 0
         self._taken = 0
+        #: How many items a writer brought at once last: 1 unless they come cheaply.
+        self.pace = 1
         state.register(self)
 
     def put(self, ticket: int, items: Sequence[Any], done: bool = True, pace: int = 1) -> None:
@@ -161,7 +83,8 @@ class Channel:
             ticket: the ticket the inputs were taken with.
             items: results, in order.
             done: whether these are the last of the ticket.
-            pace: how many items the writer works on at once: 1 unless they are cheap.
+            pace: how many items the writer and all before it make at once: 1 unless they are
+                cheap.
 
         Raises:
             Stopped: the run was stopped.
@@ -172,13 +95,9 @@ class Channel:
                 # Woken at half empty: a writer that fills the last free place each time would
                 # cross threads once per item.
                 self._wake_at = max(self._wake_at, (room - 1) // 2)
-                self._writing += 1
-                try:
-                    self._state.check()
-                    self._writable.wait(POLL)
-                finally:
-                    self._writing -= 1
+                self._wait_for_room(ticket, room)
             self._state.check()
+            self.pace = pace
             self._enter(ticket, items, done)
 
     def offer(
@@ -187,7 +106,7 @@ class Channel:
         """Hand over results if there is room; otherwise call ``waker`` once when there may be."""
         with self._lock:
             if not self._has_room(ticket, self._capacity):
-                self._wakers.append(waker)
+                self._write_wakers.append(waker)
                 return False
             self._enter(ticket, items, done)
             return True
@@ -208,8 +127,9 @@ class Channel:
         if self._state.stopped or len(self._ready) >= self._room(pace):
             self.put(0, (item,), pace=pace)
             return
+        self.pace = pace
         self._ready.append(item)
-        if self._reading or self._wakers:
+        if self._reading or self._read_wakers:
             with self._lock:
                 self._announce()
 
@@ -222,7 +142,7 @@ class Channel:
         with self._lock:
             if not self._wait_for_items():
                 return None
-            return self._leave(min(limit, -(-len(self._ready) // self._readers)))
+            return self._leave(self._share(limit))
 
     def read(self, limit: int) -> list[Any]:
         """Take the next item, and with it what is there beyond ``capacity``; empty at the end.
@@ -241,40 +161,66 @@ class Channel:
             if not self._ready:
                 if not self._writers:
                     return None
-                self._wakers.append(waker)
+                self._read_wakers.append(waker)
                 if not self._ready:  # see feed()
                     return EMPTY
-                self._wakers.remove(waker)
-            return self._leave(min(limit, -(-len(self._ready) // self._readers)))
+                self._read_wakers.remove(waker)
+            return self._leave(self._share(limit))
 
     def close(self) -> None:
-        """Say that one writer will write no more."""
+        """Say that one writer has written all it will; a writer that was stopped says nothing."""
         with self._lock:
             self._writers -= 1
             if not self._writers:
                 self._readable.notify_all()
-                self._call_wakers()
+                self._read_wakers = call(self._read_wakers)
 
-    def wake_all(self, wait: bool) -> None:
+    def clear(self) -> None:
+        """Let go of everything in here; for a run that has ended."""
+        with self._lock:
+            self._ready.clear()
+            self._sequencer = None
+
+    def wake_all(self, timeout: float) -> None:
         """Wake everybody who waits here, so that they see that the run was stopped."""
-        if not self._lock.acquire(blocking=wait):
+        if not self._lock.acquire(timeout=timeout):
             return
         try:
             self._readable.notify_all()
-            self._writable.notify_all()
-            self._call_wakers()
+            for bell, _ in self._waiting.values():
+                bell.release()
+            self._waiting.clear()
+            self._read_wakers = call(self._read_wakers)
+            self._write_wakers = call(self._write_wakers)
         finally:
             self._lock.release()
+
+    # All below are called with the lock held.
 
     def _room(self, pace: int) -> int:
         return max(self._capacity, self._elastic * pace) if pace > 1 else self._capacity
 
     def _has_room(self, ticket: int, room: int) -> bool:
-        is_next = self._sequencer is None or ticket == self._sequencer.next
-        return len(self._ready) + (0 if is_next else self._early) < room
+        if self._sequencer is None or ticket == self._sequencer.next:
+            return len(self._ready) < room
+        # Tickets without results count as well: a filter must not run ahead for ever.
+        room += self._parking
+        ahead = ticket - self._sequencer.next
+        return len(self._ready) + self._early < room and ahead < room
+
+    def _wait_for_room(self, ticket: int, room: int) -> None:
+        self._state.check()
+        bell = threading.Lock()
+        bell.acquire()
+        self._waiting[ticket] = bell, room
+        self._lock.release()
+        try:
+            bell.acquire(timeout=POLL)
+        finally:
+            self._lock.acquire()
+            self._waiting.pop(ticket, None)
 
     def _wait_for_items(self) -> bool:
-        """Wait until there is something to read; false at the end. Called with the lock held."""
         while not (self._ready or self._state.stopped):
             if not self._writers:
                 return False
@@ -296,17 +242,18 @@ class Channel:
             released = self._sequencer.add(ticket, items, done)
             self._early += len(items) - len(released)
             self._ready.extend(released)
-            # A writer that waited as one of many may now hold the next ticket.
-            if self._sequencer.next != before and self._writing:
-                self._writable.notify_all()
+            if self._waiting and self._sequencer.next != before:
+                self._wake_writers()
         self._announce()
 
     def _announce(self) -> None:
         if self._ready:
             if self._reading:
                 self._readable.notify(min(self._reading, len(self._ready)))
-            if self._wakers:
-                self._call_wakers()
+            self._read_wakers = call(self._read_wakers)
+
+    def _share(self, limit: int) -> int:
+        return min(limit, -(-len(self._ready) // self._readers))
 
     def _leave(self, count: int) -> Taken:
         ready = self._ready
@@ -314,14 +261,27 @@ class Channel:
         taken = (self._tickets, self._taken, items)
         self._tickets += 1
         self._taken += count
-        if self._writing and len(ready) <= self._wake_at:
-            self._wake_at = 0  # whoever still has to wait sets it again
-            self._writable.notify_all()
-        if self._wakers:
-            self._call_wakers()
+        if self._waiting and len(ready) <= self._wake_at:
+            self._wake_writers()
+            if not self._waiting:
+                self._wake_at = 0
+        if self._write_wakers and 2 * len(ready) <= self._capacity:
+            self._write_wakers = call(self._write_wakers)
         return taken
 
-    def _call_wakers(self) -> None:
-        wakers, self._wakers = self._wakers, []
-        for waker in wakers:
-            waker()
+    def _wake_writers(self) -> None:
+        """Wake those who can enter now, earliest first; others would only queue for the lock."""
+        woken = 0
+        for ticket in sorted(self._waiting):
+            bell, room = self._waiting[ticket]
+            if self._has_room(ticket, room - woken):
+                del self._waiting[ticket]
+                bell.release()
+                woken += 1
+
+
+def call(wakers: list[Callable[[], None]]) -> list[Callable[[], None]]:
+    """Call each waker, once; return the empty list that takes their place."""
+    for waker in wakers:
+        waker()
+    return []

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import PipelineError, RunError, SourceError, StageError
+from ..errors import PipelineError, RunError, SourceError, StageError, summary
 
 #: The name under which the source stands in statistics.
 SOURCE = "source"
@@ -72,9 +72,10 @@ def stage_failure(stage: str, index: int | None, item: Any, cause: BaseException
 
 def source_failure(error: BaseException, delivered: int) -> Failure:
     """Wrap what the source raised; a misused source keeps its own message."""
-    message = str(error)
-    if not isinstance(error, PipelineError):
-        message = f"the source failed after {delivered} items: {type(error).__name__}: {error}"
+    if isinstance(error, PipelineError):
+        message = str(error)
+    else:
+        message = f"the source failed after {delivered} items: {summary(error)}"
     failure = SourceError(message)
     failure.__cause__ = error
     return Failure(failure)

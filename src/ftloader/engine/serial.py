@@ -19,6 +19,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from contextlib import ExitStack
 from typing import Any
 
 from ..errors import PipelineError
@@ -26,9 +27,9 @@ from ..pipeline import Pipeline
 from ..source import open_source
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
 from .base import Run, stopped
-from .channel import POLL
 from .failure import SOURCE, Failure, contained, refuse_coroutine, source_failure, stage_failure
 from .regroup import Regrouper
+from .state import POLL
 from .stats import Counters, RunStats, add_up
 
 Outputs = Generator[Any, None, None]
@@ -51,6 +52,7 @@ class SerialRun(Run[Any]):
         refuse_nested_loop(pipeline)
         self._wait = 0.0
         self._stopped = False
+        self._working = False
         self._chain = Chain(pipeline)
         # The chain does not refer to this object, so dropping it closes the chain at once.
         self._close = weakref.finalize(self, self._chain.close)
@@ -59,10 +61,16 @@ class SerialRun(Run[Any]):
         if self._stopped:
             raise stopped()
         begin = time.perf_counter()
+        self._working = True
         try:
             item = next(self._chain.items)
         finally:
+            self._working = False
             self._wait += time.perf_counter() - begin
+            if self._stopped:
+                self._close()
+        if self._stopped:
+            raise stopped()
         if type(item) is Failure:
             raise item.error
         return item
@@ -70,7 +78,8 @@ class SerialRun(Run[Any]):
     def stop(self) -> None:
         """End the run: close every stage, the source last, then the event loop."""
         self._stopped = True
-        self._close()
+        if not self._working:  # else the reader does, once it is out of there
+            self._close()
 
     def stats(self) -> RunStats:
         """Return the counters of this run so far; nothing ever starves or blocks here."""
@@ -85,23 +94,35 @@ class Chain:
         self.counters = [(SOURCE, Counters())]
         self._runner: asyncio.Runner | None = None
         self.items = self._source(pipeline.source)
+        self._stages = [self.items]
         for stage in pipeline.stages:
             if not isinstance(stage, Prefetch):  # a read-ahead changes no result
                 self.items = self._stage(stage, self.items)
+                self._stages.append(self.items)
 
     def close(self) -> None:
-        """Close the generators, the last stage first, then the event loop."""
-        self.items.close()
-        if self._runner is not None:
-            self._runner.close()
-            self._runner = None
+        """Close the generators, the last stage first, then the event loop.
+
+        Each by itself: the traceback of a failure may hold on to the ones before the failed one.
+        """
+        try:
+            with ExitStack() as stack:
+                for stage in self._stages:
+                    stack.callback(stage.close)
+        finally:
+            if self._runner is not None:
+                self._runner.close()
+                self._runner = None
 
     def _source(self, source: Any) -> Outputs:
         counters = self.counters[0][1]
 
         def items() -> Iterable[Any]:
             opened = open_source(source)
-            return opened if isinstance(opened, Iterator) else self._pull(opened)
+            if isinstance(opened, Iterator):
+                return opened
+            refuse_running_loop("the source")
+            return self._pull(opened)
 
         for item in contained(
             items, lambda error: source_failure(error, counters.items_out), (KeyboardInterrupt,)
@@ -189,7 +210,8 @@ class Chain:
         if self._runner is None:
             self._runner = asyncio.Runner()
             keep_awake(self._runner.get_loop())
-        return self._runner.run(wait())
+        # Not the runner's own run(), which turns Ctrl-C into a cancellation of the operation.
+        return self._runner.get_loop().run_until_complete(wait())
 
 
 def keep_awake(loop: asyncio.AbstractEventLoop) -> None:
@@ -199,13 +221,18 @@ def keep_awake(loop: asyncio.AbstractEventLoop) -> None:
 
 def refuse_nested_loop(pipeline: Pipeline[Any]) -> None:
     """Raise if a stage would have to be awaited on a thread that already runs an event loop."""
+    for stage in pipeline.stages:
+        if isinstance(stage, Pipe) and stage.kind in ("coroutine", "async generator"):
+            refuse_running_loop(f"stage {stage.name!r}")
+
+
+def refuse_running_loop(what: str) -> None:
+    """Raise if this thread already runs an event loop, so that nothing can be awaited in it."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    for stage in pipeline.stages:
-        if isinstance(stage, Pipe) and stage.kind in ("coroutine", "async generator"):
-            raise PipelineError(
-                f"stage {stage.name!r}: the serial engine cannot await it inside a running "
-                "event loop; use engine='threads'"
-            )
+    raise PipelineError(
+        f"{what}: the serial engine cannot await it inside a running event loop; "
+        "use engine='threads'"
+    )

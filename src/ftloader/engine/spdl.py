@@ -13,6 +13,7 @@ one call. What differs from the native engine:
 
 from __future__ import annotations
 
+import asyncio
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -22,11 +23,11 @@ from ..errors import EngineUnavailable
 from ..pipeline import Pipeline
 from ..source import open_source
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
-from .aio import was_cancelled
+from .aio import absorb_cancellation
 from .base import Run, stopped
-from .channel import POLL
 from .failure import SOURCE, Failure, contained, refuse_coroutine, source_failure, stage_failure
 from .regroup import Regrouper
+from .state import POLL, RunState
 from .stats import Counters, RunStats, add_up
 
 try:
@@ -50,11 +51,11 @@ class SpdlRun(Run[Any]):
 
     def __init__(self, pipeline: Pipeline[Any]) -> None:
         self._wait = 0.0
-        self._stopped = False
+        self._state = RunState()
         self._counters = [(SOURCE, Counters())]
         threads, buffer = 1, 3
         builder: PipelineBuilder[Any, Any] = PipelineBuilder()
-        builder.add_source(feed(pipeline.source, self._counters[0][1]))
+        builder.add_source(feed(pipeline.source, self._state, self._counters[0][1]))
         for stage in pipeline.stages:
             if isinstance(stage, Prefetch):
                 buffer = stage.size
@@ -63,14 +64,14 @@ class SpdlRun(Run[Any]):
             counters = Counters()
             self._counters.append((stage.name, counters))
             if isinstance(stage, Pipe):
-                add_pipe(builder, stage, counters)
+                add_pipe(builder, stage, self._state, counters)
                 threads += 0 if is_async(stage) else stage.concurrency
             else:
                 builder.aggregate(Regroup(stage, counters)).disaggregate()
         self._pipeline = builder.add_sink(buffer).build(num_threads=threads)
         self._pipeline.start()
         # SPDL's threads do not refer to this object, so dropping it ends the run.
-        self._close = weakref.finalize(self, self._pipeline.stop)
+        self._close = weakref.finalize(self, end, self._pipeline, self._state)
 
     def _next(self) -> Any:
         begin = time.perf_counter()
@@ -83,19 +84,18 @@ class SpdlRun(Run[Any]):
         return item
 
     def _read(self) -> Any:
-        while not self._stopped:
+        while not self._state.stopped:
             try:
                 return self._pipeline.get_item(timeout=POLL)[0]
             except TimeoutError:
                 continue  # look again, so that Ctrl-C and a stop from elsewhere are seen
             except EOFError:
-                if not self._stopped:
+                if not self._state.stopped:
                     raise StopIteration from None
         raise stopped()
 
     def stop(self) -> None:
         """End the run and wait until SPDL's threads are gone."""
-        self._stopped = True
         self._close()
 
     def stats(self) -> RunStats:
@@ -104,7 +104,13 @@ class SpdlRun(Run[Any]):
         return RunStats(stages, self._wait)
 
 
-def feed(source: Any, counters: Counters) -> Any:
+def end(pipeline: Any, state: RunState) -> None:
+    """Stop SPDL's pipeline; what is cancelled from here on was cancelled by us."""
+    state.stopped = True
+    pipeline.stop()
+
+
+def feed(source: Any, state: RunState, counters: Counters) -> Any:
     """Return the source as an iterable, or async iterable, of envelopes that never raises."""
     try:
         items = open_source(source)
@@ -112,7 +118,7 @@ def feed(source: Any, counters: Counters) -> Any:
         failure = source_failure(error, 0)
         counters.count(SOURCE, failure)
         return [(failure,)]
-    return read(items, counters) if isinstance(items, Iterator) else aread(items, counters)
+    return read(items, counters) if isinstance(items, Iterator) else aread(items, state, counters)
 
 
 def read(items: Iterator[Any], counters: Counters) -> Iterator[Envelope]:
@@ -122,7 +128,9 @@ def read(items: Iterator[Any], counters: Counters) -> Iterator[Envelope]:
         yield (item,)
 
 
-async def aread(items: AsyncIterator[Any], counters: Counters) -> AsyncIterator[Envelope]:
+async def aread(
+    items: AsyncIterator[Any], state: RunState, counters: Counters
+) -> AsyncIterator[Envelope]:
     """Yield an async source's items in envelopes."""
     while True:
         try:
@@ -130,7 +138,8 @@ async def aread(items: AsyncIterator[Any], counters: Counters) -> AsyncIterator[
         except StopAsyncIteration:
             return
         except BaseException as error:
-            if was_cancelled(error):
+            await absorb_cancellation(state)
+            if state.stopped and isinstance(error, asyncio.CancelledError):
                 raise
             item = source_failure(error, counters.items_out)
         counters.count(SOURCE, item)
@@ -144,11 +153,12 @@ def is_async(stage: Pipe) -> bool:
     return stage.kind in ("coroutine", "async generator")
 
 
-def add_pipe(builder: PipelineBuilder[Any, Any], stage: Pipe, counters: Counters) -> None:
+def add_pipe(
+    builder: PipelineBuilder[Any, Any], stage: Pipe, state: RunState, counters: Counters
+) -> None:
     """Add a stage whose operation takes and returns envelopes."""
-    wrap: Callable[[Pipe, Counters], Any] = wrap_async if is_async(stage) else wrap_sync
     builder.pipe(
-        wrap(stage, counters),
+        wrap_async(stage, state, counters) if is_async(stage) else wrap_sync(stage, counters),
         concurrency=stage.concurrency,
         output_order=stage.output_order,
         name=stage.name,
@@ -180,7 +190,9 @@ def wrap_sync(stage: Pipe, counters: Counters) -> Callable[[Envelope], Any]:
     return call
 
 
-def wrap_async(stage: Pipe, counters: Counters) -> Callable[[Envelope], Awaitable[Any]]:
+def wrap_async(
+    stage: Pipe, state: RunState, counters: Counters
+) -> Callable[[Envelope], Awaitable[Any]]:
     """Return the operation as a coroutine function over envelopes."""
     op, many = stage.op, stage.kind == "async generator"
 
@@ -195,7 +207,8 @@ def wrap_async(stage: Pipe, counters: Counters) -> Callable[[Envelope], Awaitabl
             else:
                 outputs.append((await op(item),))
         except BaseException as error:
-            if was_cancelled(error):
+            await absorb_cancellation(state)
+            if state.stopped and isinstance(error, asyncio.CancelledError):
                 raise
             outputs.append((stage_failure(stage.name, None, item, error),))
         return tally(stage, counters, outputs, many)

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 from ..pipeline import Pipeline
@@ -22,9 +22,10 @@ from ..source import open_source
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
 from .aio import AsyncStage, EventLoop, read_async_source
 from .base import Run, stopped
-from .channel import Channel, RunState, Stopped
+from .channel import Channel
 from .failure import SOURCE, Failure, source_failure
 from .regroup import Regrouper
+from .state import RunState, Stopped
 from .stats import Counters, RunStats, add_up
 from .workers import MAX_CHUNK, Ends, apply_function, apply_generator, guarded, read_source, regroup
 
@@ -53,7 +54,10 @@ class ThreadsRun(Run[Any]):
     def _next(self) -> Any:
         if not self._items:
             self._items.extend(self._read())
-        item = self._items.popleft()
+        try:
+            item = self._items.popleft()
+        except IndexError:  # another thread has stopped the run just now
+            raise stopped() from None
         if type(item) is Failure:
             raise item.error
         return item
@@ -99,6 +103,7 @@ class Graph:
         self._futures: list[Future[None]] = []
         self._loop = EventLoop(self.state)
         self._loop_started = False
+        self._channels: list[Channel] = []
         try:
             self.sink = self._build(pipeline.source, steps, buffers)
         except BaseException:  # Ctrl-C, or no more threads to be had
@@ -125,13 +130,15 @@ class Graph:
         return channels[-1]
 
     def stop(self) -> None:
-        """End every worker and wait for them, except from one of them."""
+        """End every worker and wait for them, except from one of them; then let go of all items."""
         self.state.stop()
         self._pool.shutdown(wait=not self.state.is_worker(), cancel_futures=True)
+        for channel in self._channels:
+            channel.clear()
 
     def drop(self) -> None:
         """End every worker; wait a moment, so that a loop left by ``break`` leaves no thread."""
-        self.state.stop(wait=False)
+        self.state.stop(timeout=0.01)
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self.state.is_worker():
             return
@@ -140,7 +147,7 @@ class Graph:
 
     def _channel(self, step: Step | None, buffer: int | None, behind: list[Step]) -> Channel:
         in_parallel = isinstance(step, Pipe) and not is_async(step) and step.concurrency > 1
-        return Channel(
+        channel = Channel(
             self.state,
             buffer_of(step, buffer),
             ordered=in_parallel and isinstance(step, Pipe) and step.output_order == "input",
@@ -148,6 +155,8 @@ class Graph:
             readers=writers(behind[0]) if behind else 1,
             elastic=buffer is None,
         )
+        self._channels.append(channel)
+        return channel
 
     def _ends(self, name: str, source: Channel, target: Channel) -> Ends:
         counters = Counters()
@@ -185,13 +194,17 @@ class Graph:
             read_source(items, self.state, target, counters)
             return
         if not self._loop_started:
-            self._start_loop()
-            self._attend()  # the loop took the idle thread
+            try:
+                self._start_loop()
+                self._attend()  # the loop may have taken the idle thread
+            except (RuntimeError, CancelledError):  # the pool has been shut down
+                self.state.check()
+                raise
         self._loop.add(lambda: read_async_source(items, self.state, target, counters))
 
     def _attend(self) -> None:
         # After all others: an executor gives new work to an idle thread.
-        self.state.attendant = self._pool.submit(threading.current_thread).result()
+        self.state.attendants.append(self._pool.submit(threading.current_thread).result())
 
     def _submit(self, worker: Any, *args: Any) -> None:
         self._futures.append(self._pool.submit(guarded, self.state, worker, *args))

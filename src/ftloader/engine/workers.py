@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..stages import Pipe
-from .channel import Channel, RunState, Stopped
-from .failure import Failure, contained, refuse_coroutine, source_failure, stage_failure
+from .channel import Channel
+from .failure import SOURCE, Failure, contained, refuse_coroutine, source_failure, stage_failure
 from .regroup import Regrouper
+from .state import RunState, Stopped
 from .stats import Counters
 
 #: Work in one chunk, in seconds: about a hundred times what a hand-over costs.
@@ -61,26 +62,23 @@ def read_source(items: Iterator[Any], state: RunState, target: Channel, counts: 
     """
     pace = Pace()
     asked = _clock()
-    try:
-        while not state.failing:
-            try:
-                item = next(items)
-            except StopIteration:
-                break
-            except BaseException as error:
-                item = source_failure(error, counts.items_out)
-                counts.failures += 1
-                state.failing = True
-            made = _clock()
-            pace.learn(1, made - asked)
-            target.feed(item, pace.limit)
-            del item  # a blocked source must not keep its last item alive
-            counts.items_out += 1
-            counts.busy += made - asked
-            asked = _clock()
-            counts.blocked += asked - made
-    finally:
-        target.close()
+    while not state.failing:
+        try:
+            item = next(items)
+        except StopIteration:
+            break
+        except BaseException as error:
+            item = source_failure(error, counts.items_out)
+            state.failing = True
+        made = _clock()
+        pace.learn(1, made - asked)
+        target.feed(item, pace.limit)
+        counts.count(SOURCE, item)
+        del item  # a blocked source must not keep its last item alive
+        counts.busy += made - asked
+        asked = _clock()
+        counts.blocked += asked - made
+    target.close()
 
 
 def apply_function(stage: Pipe, ends: Ends) -> None:
@@ -88,61 +86,73 @@ def apply_function(stage: Pipe, ends: Ends) -> None:
     op, name = stage.op, stage.name
     state, source, target, counts = ends.state, ends.source, ends.target, ends.counters
     pace = Pace()
+    taken: Any
+    items: Any
+    results: Any
     waited = _clock()
     try:
         while (taken := source.take(pace.limit)) is not None:
             ticket, index, items = taken
-            begin = _clock()
-            results: list[Any] = []
-            for item in items:
+            begin = now = _clock()
+            counts.starved += begin - waited
+            first, results = index, []
+            for place, item in enumerate(items, index):
                 if type(item) is Failure:
                     results.append(item)
                     break  # nothing after a failure is ever delivered
+                if now - begin > 2 * CHUNK_SECONDS:
+                    # An item cost more than the ones before it: do not have the rest wait here.
+                    pace.learn(place - first, now - begin)
+                    counts.busy += now - begin
+                    target.put(ticket, results, done=False)
+                    begin, first, results = _clock(), place, []
+                    counts.blocked += begin - now
                 try:
                     result = op(item)
                     refuse_coroutine(result)
                     results.append(result)
+                    counts.items_out += 1
                 except BaseException as error:
-                    results.append(stage_failure(name, index + len(results), item, error))
+                    results.append(stage_failure(name, place, item, error))
                     counts.failures += 1
                     state.failing = True
                     break
-            done = _clock()
-            pace.learn(len(items), done - begin)
-            target.put(ticket, results, pace=pace.limit)
-            counts.starved += begin - waited
-            counts.busy += done - begin
+                now = _clock()
+            pace.learn(index + len(items) - first, now - begin)
+            target.put(ticket, results, pace=min(pace.limit, source.pace))
+            counts.busy += now - begin
             waited = _clock()
-            counts.blocked += waited - done
+            counts.blocked += waited - now
             counts.items_in += len(items)
-            counts.items_out += len(results)
             # A worker that waits must not keep its last items alive.
-            item = result = None
-            del taken, items, results
-    finally:
+            taken = items = results = item = result = None
         target.close()
+    finally:
+        # The traceback of a failed operation keeps this frame, and must not keep its items.
+        taken = items = results = item = result = None
 
 
 def apply_generator(stage: Pipe, ends: Ends) -> None:
     """Apply a generator function to one item at a time; each result leaves as it is yielded."""
     source, target, counts = ends.source, ends.target, ends.counters
+    pace = Pace()
     waited = _clock()
-    try:
-        while (taken := source.take(1)) is not None:
-            ticket, index, (item,) = taken
-            begin = _clock()
-            blocked = counts.blocked
-            for output in _generate(stage, item, index):
-                _emit(ends, ticket, (output,))
-                output = None  # a waiting worker must not keep its last item alive
-            target.put(ticket, (), done=True)
-            counts.items_in += 1
-            counts.starved += begin - waited
-            waited = _clock()
-            counts.busy += waited - begin - (counts.blocked - blocked)
-            del taken, item
-    finally:
-        target.close()
+    while (taken := source.take(1)) is not None:
+        ticket, index, (item,) = taken
+        begin = asked = _clock()
+        blocked = counts.blocked
+        for output in _generate(stage, item, index):
+            pace.learn(1, _clock() - asked)
+            _emit(ends, ticket, (output,), pace=min(pace.limit, source.pace))
+            output = None  # a waiting worker must not keep its last item alive
+            asked = _clock()
+        target.put(ticket, (), done=True, pace=min(pace.limit, source.pace))
+        counts.items_in += 1
+        counts.starved += begin - waited
+        waited = _clock()
+        counts.busy += waited - begin - (counts.blocked - blocked)
+        del taken, item
+    target.close()
 
 
 def regroup(grouper: Regrouper, ends: Ends) -> None:
@@ -150,31 +160,31 @@ def regroup(grouper: Regrouper, ends: Ends) -> None:
     source, target, counts = ends.source, ends.target, ends.counters
     ticket = 0
     waited = _clock()
-    try:
-        while (taken := source.take(MAX_CHUNK)) is not None:
-            ticket, _, items = taken
-            begin = _clock()
-            blocked = counts.blocked
-            results: list[Any] = []
-            for item in items:
-                # A lazy item may block between two elements: hand each one on at once.
-                limit = MAX_CHUNK if hasattr(item, "__len__") else 1
-                for output in grouper.add(item):
-                    results.append(output)
-                    if len(results) >= limit:
-                        _emit(ends, ticket, results)
-                        results = []
-                    output = None
-            _emit(ends, ticket, results, done=True, pace=len(items))
-            counts.items_in += len(items)
-            counts.starved += begin - waited
-            waited = _clock()
-            counts.busy += waited - begin - (counts.blocked - blocked)
-            item = None
-            del taken, items, results
-        _emit(ends, ticket, list(grouper.flush()), done=True)
-    finally:
-        target.close()
+    while (taken := source.take(MAX_CHUNK)) is not None:
+        ticket, _, items = taken
+        begin = _clock()
+        blocked = counts.blocked
+        results: list[Any] = []
+        for item in items:
+            # A lazy item may block between two elements: hand each one on at once.
+            limit = MAX_CHUNK if hasattr(item, "__len__") else 1
+            for output in grouper.add(item):
+                results.append(output)
+                if len(results) >= limit:
+                    _emit(ends, ticket, results, pace=source.pace)
+                    results = []
+                output = None
+        # What comes cheaply in single items comes as cheaply in lists of them, but not more.
+        pace = max(1, source.pace * len(results) // len(items))
+        _emit(ends, ticket, results, done=True, pace=min(pace, source.pace))
+        counts.items_in += len(items)
+        counts.starved += begin - waited
+        waited = _clock()
+        counts.busy += waited - begin - (counts.blocked - blocked)
+        item = None
+        del taken, items, results
+    _emit(ends, ticket, list(grouper.flush()), done=True)
+    target.close()
 
 
 def _generate(stage: Pipe, item: Any, index: int) -> Iterator[Any]:
@@ -203,6 +213,7 @@ def guarded(state: RunState, worker: Callable[..., None], *args: Any) -> None:
         worker(*args)
     except Stopped:
         pass
-    except BaseException as error:  # a bug of ours: the reader must not wait for ever
-        state.crash = error
-        state.stop()
+    except BaseException as error:
+        if not state.stopped:  # a bug of ours: the reader must not wait for ever
+            state.crash = error
+            state.stop()
