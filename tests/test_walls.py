@@ -82,8 +82,13 @@ def loaded(statement: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(done.stdout)} - sys.stdlib_module_names
 
 
-def test_importing_the_package_loads_nothing_beyond_numpy_and_pillow() -> None:
-    assert loaded("import ftloader") <= loaded("import numpy.random, PIL.Image") | {"ftloader"}
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    assert loaded("import ftloader") <= loaded("pass") | {"ftloader"}
+
+
+def test_what_a_loader_needs_loads_nothing_beyond_numpy_and_pillow() -> None:
+    ours = loaded("import ftloader.engine.threads, ftloader.detection; ftloader.sample_rng")
+    assert ours <= loaded("import numpy.random, PIL.Image") | {"ftloader"}
 
 
 def test_the_public_names_are_sorted_and_exist() -> None:

@@ -1,5 +1,7 @@
 """A staged data loader for object detection on free-threaded Python."""
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import (
     ArmError,
     CocoError,
@@ -17,8 +19,10 @@ from .errors import (
     StageError,
 )
 from .pipeline import Pipeline
-from .rng import sample_rng
 from .stages import Aggregator
+
+if TYPE_CHECKING:
+    from .rng import sample_rng
 
 __all__ = [
     "Aggregator",
@@ -40,3 +44,12 @@ __all__ = [
     "sample_rng",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # NumPy takes longer to import than all of ftloader, and describing a pipeline does not need it.
+    if name == "sample_rng":
+        from .rng import sample_rng
+
+        return sample_rng
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

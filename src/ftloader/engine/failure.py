@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from types import CoroutineType
 from typing import Any
 
-import numpy as np
-
 from ..errors import PipelineError, RunError, SourceError, StageError, summary
 
 #: The name under which the source stands in statistics.
@@ -83,11 +81,11 @@ def source_failure(error: BaseException, delivered: int) -> Failure:
 
 def describe(item: Any) -> str:
     """Return a short text for an item, without formatting the bulk of it."""
-    if isinstance(item, np.ndarray):
-        return f"{item.dtype} array of shape {item.shape}"
     if isinstance(item, bytes | bytearray | memoryview):
         return f"{type(item).__name__} of length {len(item)}"
     try:
+        if hasattr(item, "dtype") and hasattr(item, "shape"):  # an array or a tensor
+            return f"{item.dtype} {type(item).__name__} of shape {tuple(item.shape)}"
         return reprlib.repr(item)
     except Exception as error:  # a user's __repr__ must not hide the operation's own error
         return f"{type(item).__name__}, whose repr raised {type(error).__name__}"
