@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 from .sequencer import Sequencer
-from .state import POLL, RunState
+from .state import POLL, RunState, Stopped
 
 Taken = tuple[int, int, list[Any]]  # ticket, index of the first item, items
 EMPTY: Final = "empty"
@@ -96,7 +96,8 @@ class Channel:
                 # cross threads once per item.
                 self._wake_at = max(self._wake_at, (room - 1) // 2)
                 self._wait_for_room(ticket, room)
-            self._state.check()
+            if self._state.stopped:
+                raise Stopped
             self.pace = pace
             self._enter(ticket, items, done)
 
@@ -231,7 +232,8 @@ class Channel:
                     self._readable.wait(POLL)
             finally:
                 self._reading -= 1
-        self._state.check()
+        if self._state.stopped:
+            raise Stopped
         return True
 
     def _enter(self, ticket: int, items: Sequence[Any], done: bool) -> None:

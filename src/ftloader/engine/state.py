@@ -34,7 +34,7 @@ class RunState:
         #: these is gone.
         self.attendants: list[threading.Thread] = []
         self._waiting_places: list[WaitingPlace] = []
-        self._workers: set[int] = set()
+        self._workers: set[threading.Thread] = set()
 
     def register(self, place: WaitingPlace) -> None:
         """Let :meth:`stop` wake everybody who waits at ``place``."""
@@ -42,11 +42,11 @@ class RunState:
 
     def enlist(self) -> None:
         """Say that the calling thread is a worker of this run."""
-        self._workers.add(threading.get_ident())
+        self._workers.add(threading.current_thread())
 
     def is_worker(self) -> bool:
         """Tell whether the calling thread is a worker of this run, which cannot wait for itself."""
-        return threading.get_ident() in self._workers
+        return threading.current_thread() in self._workers
 
     def stop(self, timeout: float = -1) -> None:
         """End the run: every wait, now or later, raises :class:`Stopped`.
