@@ -11,21 +11,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 from ..stages import Pipe
 from .channel import Channel, Taken
 from .failure import SOURCE, Failure, source_failure, stage_failure
+from .outlet import NOTHING, Outlet
 from .sequencer import Sequencer
 from .state import POLL, RunState
 from .stats import Counters
 from .workers import Ends
-
-#: In place of a result where an operation gave none: it takes its turn and is not handed over.
-NOTHING: Final = object()
 
 _clock = time.perf_counter
 
@@ -97,50 +94,6 @@ class EventLoop:
         if not task.cancelled() and task.exception() is not None and not self._state.stopped:
             self._state.crash = task.exception()  # a bug of ours
             self._state.stop()
-
-
-class Outlet:
-    """Hands results to a channel from the loop, in order, without waiting there."""
-
-    def __init__(self, target: Channel) -> None:
-        self._target = target
-        self._loop = asyncio.get_running_loop()
-        self._queue: deque[tuple[Any, asyncio.Future[None]]] = deque()
-        self._asleep = False
-
-    async def send(self, output: Any) -> None:
-        """Hand over one result; return when the channel has taken it."""
-        future = self.entry()
-        self.enqueue([(output, future)])
-        await future
-
-    def entry(self) -> asyncio.Future[None]:
-        """Return a future that is done when the channel has taken the result put with it."""
-        return self._loop.create_future()
-
-    def enqueue(self, entries: list[tuple[Any, asyncio.Future[None]]]) -> None:
-        """Hand over results with their futures, after all enqueued before."""
-        self._queue.extend(entries)
-        if not self._asleep:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._asleep = False
-        while self._queue:
-            output, future = self._queue[0]
-            outputs = () if output is NOTHING else (output,)
-            if outputs and not self._target.offer(0, outputs, True, self._wake):
-                self._asleep = True
-                return
-            self._queue.popleft()
-            if not future.done():
-                future.set_result(None)
-
-    def _wake(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._flush)
-        except RuntimeError:  # the loop has closed
-            pass
 
 
 class AsyncStage:
@@ -219,10 +172,15 @@ class AsyncStage:
     async def _emit(self, ticket: int, output: Any, done: bool) -> None:
         if output is not NOTHING and not self._ends.counters.count(self._ends.name, output):
             self._ends.state.failing = True
+        sequencer = self._sequencer
+        if (sequencer is None or ticket == sequencer.next) and self._outlet.try_send(output):
+            if sequencer is not None and done:
+                self._outlet.enqueue(sequencer.add(ticket, (), True))
+            return
         future = self._outlet.entry()
         entries = [(output, future)]
-        if self._sequencer is not None:
-            entries = self._sequencer.add(ticket, entries, done)
+        if sequencer is not None:
+            entries = sequencer.add(ticket, entries, done)
         begin = _clock()
         self._outlet.enqueue(entries)
         await future
