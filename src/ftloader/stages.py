@@ -33,6 +33,11 @@ class Pipe:
     concurrency: int
     output_order: OutputOrder
 
+    @property
+    def is_async(self) -> bool:
+        """Whether the operation is awaited on an event loop instead of called on a thread."""
+        return self.kind in ("coroutine", "async generator")
+
     def __str__(self) -> str:
         return f"{self.name}: {self.kind} × {self.concurrency}, {self.output_order} order"
 

@@ -18,7 +18,7 @@ from typing import Any
 from ..stages import Pipe
 from .channel import Channel, Taken
 from .failure import SOURCE, Failure, source_failure, stage_failure
-from .outlet import NOTHING, Outlet
+from .outlet import NOTHING, Outlet, call_soon
 from .sequencer import Sequencer
 from .state import POLL, RunState
 from .stats import Counters
@@ -56,12 +56,8 @@ class EventLoop:
         self._call(self._stop.set)
 
     def _call(self, callback: Callable[[], object]) -> None:
-        if self._loop is None:
-            return
-        try:
-            self._loop.call_soon_threadsafe(callback)
-        except RuntimeError:  # the loop has closed, so nobody waits there any more
-            pass
+        if self._loop is not None:
+            call_soon(self._loop, callback)
 
     async def _main(self, tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -135,10 +131,7 @@ class AsyncStage:
             await self._readable.wait()
 
     def _wake(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._readable.set)
-        except RuntimeError:  # the loop has closed
-            pass
+        call_soon(self._loop, self._readable.set)
 
     async def _work(self, ticket: int, index: int, items: list[Any]) -> None:
         item = items[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from .channel import Channel
@@ -63,7 +64,12 @@ class Outlet:
                 future.set_result(None)
 
     def _wake(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._flush)
-        except RuntimeError:  # the loop has closed
-            pass
+        call_soon(self._loop, self._flush)
+
+
+def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    """Have a loop call back, from any thread; a loop that has closed has nobody waiting there."""
+    try:
+        loop.call_soon_threadsafe(callback)
+    except RuntimeError:
+        pass

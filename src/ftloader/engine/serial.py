@@ -204,14 +204,11 @@ class Chain:
                 self._await(items.aclose())
 
     def _await(self, awaitable: Awaitable[Any]) -> Any:
-        async def wait() -> Any:
-            return await awaitable
-
         if self._runner is None:
             self._runner = asyncio.Runner()
             keep_awake(self._runner.get_loop())
         # Not the runner's own run(), which turns Ctrl-C into a cancellation of the operation.
-        return self._runner.get_loop().run_until_complete(wait())
+        return self._runner.get_loop().run_until_complete(awaitable)
 
 
 def keep_awake(loop: asyncio.AbstractEventLoop) -> None:
@@ -222,7 +219,7 @@ def keep_awake(loop: asyncio.AbstractEventLoop) -> None:
 def refuse_nested_loop(pipeline: Pipeline[Any]) -> None:
     """Raise if a stage would have to be awaited on a thread that already runs an event loop."""
     for stage in pipeline.stages:
-        if isinstance(stage, Pipe) and stage.kind in ("coroutine", "async generator"):
+        if isinstance(stage, Pipe) and stage.is_async:
             refuse_running_loop(f"stage {stage.name!r}")
 
 

@@ -65,7 +65,7 @@ class SpdlRun(Run[Any]):
             self._counters.append((stage.name, counters))
             if isinstance(stage, Pipe):
                 add_pipe(builder, stage, self._state, counters)
-                threads += 0 if is_async(stage) else stage.concurrency
+                threads += 0 if stage.is_async else stage.concurrency
             else:
                 builder.aggregate(Regroup(stage, counters)).disaggregate()
         self._pipeline = builder.add_sink(buffer).build(num_threads=threads)
@@ -148,17 +148,12 @@ async def aread(
             return
 
 
-def is_async(stage: Pipe) -> bool:
-    """Tell whether SPDL awaits the stage rather than giving it a thread."""
-    return stage.kind in ("coroutine", "async generator")
-
-
 def add_pipe(
     builder: PipelineBuilder[Any, Any], stage: Pipe, state: RunState, counters: Counters
 ) -> None:
     """Add a stage whose operation takes and returns envelopes."""
     builder.pipe(
-        wrap_async(stage, state, counters) if is_async(stage) else wrap_sync(stage, counters),
+        wrap_async(stage, state, counters) if stage.is_async else wrap_sync(stage, counters),
         concurrency=stage.concurrency,
         output_order=stage.output_order,
         name=stage.name,

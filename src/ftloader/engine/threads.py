@@ -225,7 +225,7 @@ def split(pipeline: Pipeline[Any]) -> tuple[list[Step], list[int | None]]:
 
 def is_async(step: Step) -> bool:
     """Tell whether a stage runs on the event loop."""
-    return isinstance(step, Pipe) and step.kind in ("coroutine", "async generator")
+    return isinstance(step, Pipe) and step.is_async
 
 
 def writers(step: Step | None) -> int:
