@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import (
     ArmError,
+    BudgetError,
     CocoError,
     ControlError,
     DataError,
@@ -17,8 +18,11 @@ from .errors import (
     RunStopped,
     SourceError,
     StageError,
+    StuckOperation,
+    TooManyFailures,
 )
 from .pipeline import Pipeline
+from .policy import FailureRecord, Retry
 from .stages import Aggregator
 
 if TYPE_CHECKING:
@@ -27,20 +31,25 @@ if TYPE_CHECKING:
 __all__ = [
     "Aggregator",
     "ArmError",
+    "BudgetError",
     "CocoError",
     "ControlError",
     "DataError",
     "DecodeError",
     "DigestError",
     "EngineUnavailable",
+    "FailureRecord",
     "FtloaderError",
     "MeasurementError",
     "Pipeline",
     "PipelineError",
+    "Retry",
     "RunError",
     "RunStopped",
     "SourceError",
     "StageError",
+    "StuckOperation",
+    "TooManyFailures",
     "sample_rng",
 ]
 __version__ = "0.1.0"

@@ -6,6 +6,9 @@
     ├── RunError             a run ended early
     │   ├── SourceError      the source raised
     │   ├── StageError       an operation raised
+    │   ├── TooManyFailures  more items were skipped than the limit allows
+    │   ├── BudgetError      a result, or a group of them, can never fit the memory budget
+    │   ├── StuckOperation   an operation takes longer than anybody wants to wait
     │   └── RunStopped       the run was stopped while somebody was still reading
     ├── DataError            input data that cannot be used (also a ValueError)
     │   ├── CocoError        an annotation file that is not COCO, or not readable
@@ -34,7 +37,13 @@ class EngineUnavailable(FtloaderError, ImportError):
 
 
 class RunError(FtloaderError):
-    """A run ended before its source was exhausted."""
+    """A run ended before its source was exhausted.
+
+    Attributes:
+        others: what else had failed in the run by the time this error reached the reader.
+    """
+
+    others: tuple[RunError, ...] = ()
 
 
 class SourceError(RunError):
@@ -48,16 +57,39 @@ class StageError(RunError):
         stage: name of the stage, as printed by the pipeline.
         index: position of the item in the stage's input, counted from 0; ``None`` where the
             engine cannot know it.
-        item: short text for the item (never the item itself, which may be large).
+        item: the item's key, or a short text for it (never the item itself, which may be large).
+        attempt: the attempt that was the last, counted from 1.
     """
 
-    def __init__(self, stage: str, index: int | None, item: str, cause: BaseException) -> None:
+    def __init__(
+        self, stage: str, index: int | None, item: str, cause: BaseException, attempt: int = 1
+    ) -> None:
         where = f"item {index} " if index is not None else ""
-        super().__init__(f"stage {stage!r} failed on {where}({item}): {summary(cause)}")
+        tried = f", attempt {attempt}" if attempt > 1 else ""
+        super().__init__(f"stage {stage!r} failed on {where}({item}){tried}: {summary(cause)}")
         self.stage = stage
         self.index = index
         self.item = item
+        self.attempt = attempt
         self.__cause__ = cause
+
+
+class TooManyFailures(RunError):
+    """More items were skipped than the limit allows.
+
+    ``__cause__`` is an exception group of the first of them.
+    """
+
+
+class BudgetError(RunError):
+    """A result, or a group of them, can never fit its share of the memory budget."""
+
+
+class StuckOperation(RunError):
+    """An operation takes longer than anybody wants to wait; the message holds its stack.
+
+    Python cannot end a thread: it lives on until the operation returns.
+    """
 
 
 def summary(error: BaseException) -> str:

@@ -18,18 +18,24 @@ from collections.abc import (
     Iterator,
 )
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from .errors import PipelineError
+from .options import RunKeywords, run_options
+from .policy import OnError, Retry
 from .source import OneShot, is_one_shot, is_source
 from .stages import (
     Aggregate,
     Aggregator,
+    Concurrency,
     Disaggregate,
     OutputOrder,
     Pipe,
+    PipeOptions,
     Prefetch,
     Stage,
+    Weight,
+    error_policy,
     kind_of,
     require_positive,
 )
@@ -86,47 +92,31 @@ class Pipeline[T]:
 
     @overload
     def pipe[U](
-        self,
-        op: Callable[[T], AsyncIterator[U]],
-        *,
-        concurrency: int = 1,
-        output_order: OutputOrder = "input",
-        name: str | None = None,
+        self, op: Callable[[T], AsyncIterator[U]], **options: Unpack[PipeOptions]
     ) -> Pipeline[U]: ...
     @overload
     def pipe[U](
-        self,
-        op: Callable[[T], Coroutine[Any, Any, U]],
-        *,
-        concurrency: int = 1,
-        output_order: OutputOrder = "input",
-        name: str | None = None,
+        self, op: Callable[[T], Coroutine[Any, Any, U]], **options: Unpack[PipeOptions]
     ) -> Pipeline[U]: ...
     @overload
     def pipe[U](
-        self,
-        op: Callable[[T], Generator[U, Any, Any]],
-        *,
-        concurrency: int = 1,
-        output_order: OutputOrder = "input",
-        name: str | None = None,
+        self, op: Callable[[T], Generator[U, Any, Any]], **options: Unpack[PipeOptions]
     ) -> Pipeline[U]: ...
     @overload
-    def pipe[U](
-        self,
-        op: Callable[[T], U],
-        *,
-        concurrency: int = 1,
-        output_order: OutputOrder = "input",
-        name: str | None = None,
-    ) -> Pipeline[U]: ...
+    def pipe[U](self, op: Callable[[T], U], **options: Unpack[PipeOptions]) -> Pipeline[U]: ...
     def pipe(
         self,
         op: Callable[[T], Any],
         *,
-        concurrency: int = 1,
+        concurrency: Concurrency = 1,
         output_order: OutputOrder = "input",
         name: str | None = None,
+        on_error: OnError = "raise",
+        retry: Retry | int | None = None,
+        max_failures: int | float | None = None,
+        timeout: float | None = None,
+        weight: Weight | None = None,
+        key: Callable[[T], object] | None = None,
     ) -> Pipeline[Any]:
         """Apply an operation to every item.
 
@@ -135,10 +125,21 @@ class Pipeline[T]:
                 like any other); a generator function's results follow one by one, so it may
                 filter or multiply. A coroutine function or async generator function runs on the
                 event loop and is for I/O; everything else runs on threads.
-            concurrency: how many items the stage works on at once, at least 1.
+            concurrency: how many items the stage works on at once, at least 1; ``"auto"`` has
+                :func:`ftloader.tune` find a number when the pipeline is run.
             output_order: ``"input"`` hands results on in the order of their inputs;
                 ``"completion"`` as they are ready.
             name: the stage's name in messages and statistics; the operation's name by default.
+            on_error: ``"raise"`` ends the run with a :class:`StageError`; ``"skip"`` records the
+                item in ``run.failures`` and goes on. Only an ``Exception`` is ever skipped.
+            retry: attempts in all, or a :class:`Retry`. For functions and coroutine functions.
+            max_failures: how many items may be skipped: a count, or a rate in (0, 1] of the
+                stage's input, judged from the 100th item on and at the end. ``None``: any number.
+            timeout: seconds one attempt may take; for asynchronous operations.
+            weight: bytes of a result, for runs with a memory budget: ``"nbytes"`` measures it
+                when it is made, a function foretells it from the item (and must not be too low).
+            key: what names an item in errors and records, called with it; by default its ``key``
+                or ``__key__``, as an attribute or an entry, or else a short text.
 
         Raises:
             PipelineError: an argument cannot run.
@@ -149,12 +150,17 @@ class Pipeline[T]:
         if not callable(op):
             hint = "; pass its __getitem__" if hasattr(op, "__getitem__") else ""
             raise PipelineError(f"stage {label!r}: {type(op).__name__} is not callable{hint}")
-        require_positive(concurrency, "concurrency", label)
+        if concurrency != "auto":
+            require_positive(concurrency, "concurrency", label)
         if output_order not in ("input", "completion"):
             raise PipelineError(
                 f"stage {label!r}: output_order is 'input' or 'completion', not {output_order!r}"
             )
-        return self._with(Pipe(label, op, kind_of(op), concurrency, output_order))
+        if weight is not None and weight != "nbytes" and not callable(weight):
+            raise PipelineError(f"stage {label!r}: weight is 'nbytes' or a function of an item")
+        kind = kind_of(op)
+        policy = error_policy(label, kind, on_error, retry, max_failures, timeout, key)
+        return self._with(Pipe(label, op, kind, concurrency, output_order, policy, weight))
 
     def aggregate(
         self,
@@ -202,20 +208,36 @@ class Pipeline[T]:
             raise PipelineError(f"stage {label!r}: it follows {self.stages[-1].name!r}; keep one")
         return self._with(Prefetch(label, size))
 
-    def run(self, engine: EngineName = "threads") -> Run[T]:
+    def run(self, engine: EngineName = "threads", **options: Unpack[RunKeywords]) -> Run[T]:
         """Start a run and return it; iterate it, and stop it when done (or use ``with``).
 
         Args:
             engine: ``"threads"`` (native), ``"serial"`` (one item at a time, the reference) or
                 ``"spdl"`` (needs the ``spdl`` extra).
+            **options: those of :class:`~ftloader.options.RunOptions`: ``memory_budget`` (bytes in
+                flight, or bytes per stage), ``max_failures``, ``quarantine`` (a file for skipped
+                items), ``stuck_after`` (seconds), ``fuse`` and ``trace``.
 
         Raises:
-            PipelineError: there is no such engine.
+            PipelineError: there is no such engine or option.
             EngineUnavailable: the engine's package is not installed.
         """
         from .engine import start  # the engine imports this module
 
-        return cast("Run[T]", start(self, engine))
+        return cast("Run[T]", start(self, engine, run_options(options)))
+
+    def explain(self, **options: Unpack[RunKeywords]) -> str:
+        """Return what the native engine would run: threads, fused stages and bounds, as text.
+
+        Args:
+            **options: as for :meth:`run`.
+
+        Raises:
+            PipelineError: the pipeline cannot run with these options.
+        """
+        from .engine.explain import explain
+
+        return explain(self, run_options(options))
 
     def __iter__(self) -> Iterator[T]:
         """Start a fresh run on the default engine; it stops when the iterator is dropped."""

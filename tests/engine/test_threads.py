@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ftloader import Pipeline, PipelineError, RunStopped, SourceError, StageError
+from ftloader.engine.channel import ELASTIC_CHUNKS
 from ftloader.engine.workers import MAX_CHUNK
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -135,7 +136,7 @@ def test_a_filter_does_not_run_ahead_of_a_slow_item_for_ever(kind: str) -> None:
     op: Any = first_only if kind == "generator" else afirst_only
     with Pipeline(source).pipe(op, concurrency=2).run() as run:
         release.wait(0.3)  # nothing can signal that nothing happens
-        assert read <= 4 * MAX_CHUNK
+        assert read <= (ELASTIC_CHUNKS + 1) * MAX_CHUNK
         release.set()
         assert next(run) == 0
 
@@ -425,7 +426,7 @@ def test_a_worker_that_fails_inside_the_engine_ends_the_run(
     def broken(*_: Any) -> None:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("ftloader.engine.threads.apply_function", broken)
+    monkeypatch.setattr("ftloader.engine.graph.FunctionWorker.run", broken)
     run = Pipeline(range(3)).pipe(lambda x: x).run()
     with pytest.raises(RuntimeError, match="please report") as caught:
         next(run)

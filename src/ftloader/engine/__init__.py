@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PipelineError
 
 if TYPE_CHECKING:
+    from ..options import RunOptions
     from ..pipeline import Pipeline
     from .base import Run
 
 ENGINES = ("threads", "serial", "spdl")
 
 
-def start(pipeline: Pipeline[Any], engine: str) -> Run[Any]:
+def start(pipeline: Pipeline[Any], engine: str, options: RunOptions) -> Run[Any]:
     """Start a run of ``pipeline`` on the engine of that name.
 
     Raises:
@@ -28,13 +29,13 @@ def start(pipeline: Pipeline[Any], engine: str) -> Run[Any]:
     if engine == "threads":
         from .threads import ThreadsRun
 
-        return ThreadsRun(pipeline)
+        return ThreadsRun(pipeline, options)
     if engine == "serial":
         from .serial import SerialRun
 
-        return SerialRun(pipeline)
+        return SerialRun(pipeline, options)
     if engine == "spdl":
         from .spdl import SpdlRun
 
-        return SpdlRun(pipeline)
+        return SpdlRun(pipeline, options)
     raise PipelineError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import RunError, RunStopped, summary
+from ..policy import FailureRecord
 from .stats import RunStats
 
 
@@ -61,16 +62,35 @@ class Run[T](ABC):
         """Return the next item, or raise ``StopIteration`` or the run's ``RunError``."""
 
     @abstractmethod
-    def stop(self) -> None:
+    def stop(self, timeout: float | None = None) -> None:
         """End the run and wait until its threads are gone; call it as often as you like.
 
         It returns when the operations in flight have returned. A reader still waiting in another
         thread, or reading later, gets :class:`~ftloader.errors.RunStopped`.
+
+        Args:
+            timeout: seconds to wait for them; for ever if ``None``.
+
+        Raises:
+            StuckOperation: one has not returned in time (``threads`` engine). Its thread cannot
+                be ended and lives on until it does.
         """
 
     @abstractmethod
     def stats(self) -> RunStats:
         """Return the counters of this run so far."""
+
+    @property
+    @abstractmethod
+    def failures(self) -> tuple[FailureRecord, ...]:
+        """What was skipped so far, in the order of the stream, stage by stage."""
+
+    def spans(self) -> list[tuple[str, int, float, float, int]]:
+        """Return what each worker did when: stage, worker, begin, end (seconds), items.
+
+        Empty unless the run was made with ``trace=True`` on the ``threads`` engine.
+        """
+        return []
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ alone adds items without it, see :meth:`Channel.feed`):
   has been read. So the earliest item in flight can always move, and nothing deadlocks.
 * At most ``capacity`` items are ready, plus the last chunk that was let in, and each writer may
   park one chunk of results that wait for an earlier ticket. Where all items come cheaply (made in
-  microseconds by every stage so far, hence small) two chunks per writer may be ready.
+  microseconds by every stage so far, hence small) a few chunks per writer may be ready.
 * Nobody waits for ever: each wait ends when the run stops, and looks every ``POLL`` seconds
   whether the interpreter is going down.
 """
@@ -20,13 +20,26 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from .sequencer import Sequencer
 from .state import POLL, RunState, Stopped
+from .waiting import NAP, PATIENCE, Readers, Writers
 
 Taken = tuple[int, int, list[Any]]  # ticket, index of the first item, items
 EMPTY: Final = "empty"
+#: Chunks of cheap items per writer that may be ready: fewer, and both sides wait for each other.
+ELASTIC_CHUNKS: Final = 4
+
+
+class Sifter(Protocol):
+    """Takes skipped items out of the stream, in stream order."""
+
+    def sift(self, items: Sequence[Any]) -> list[Any]:
+        """Return what is to go on."""
+
+    def finish(self) -> Sequence[Any]:
+        """Return what the end of the input adds."""
 
 
 class Channel:
@@ -39,6 +52,7 @@ class Channel:
         writers: how many will write; the channel closes when each has called :meth:`close`.
         readers: how many will read; a chunk never takes more than one reader's share.
         elastic: whether writers of cheap items may fill it beyond ``capacity``.
+        sieve: what takes skipped items out, if the stage before skips any.
 
     Thread safety: every method may be called from any thread.
     """
@@ -52,20 +66,19 @@ class Channel:
         writers: int,
         readers: int,
         elastic: bool = True,
+        sieve: Sifter | None = None,
     ) -> None:
         self._state = state
         self._capacity = capacity
-        self._elastic = 2 * writers if elastic else 0
+        self._elastic = ELASTIC_CHUNKS * writers if elastic else 0
         self._parking = writers  # results that may wait for an earlier ticket
-        self._writers = writers
+        self._open = writers
         self._readers = readers
+        self._sieve = sieve
         self._sequencer = Sequencer() if ordered else None
         self._lock = threading.Lock()
-        self._readable = threading.Condition(self._lock)
-        self._reading = 0  # readers waiting
-        # Ticket of a waiting writer -> its bell, and the room it goes by.
-        self._waiting: dict[int, tuple[threading.Lock, int]] = {}
-        self._wake_at = 0  # writers are woken when so few items are left
+        self._reading = Readers(self._lock, readers)
+        self._writing = Writers(self._lock)
         self._read_wakers: list[Callable[[], None]] = []
         self._write_wakers: list[Callable[[], None]] = []
         self._ready: deque[Any] = deque()
@@ -89,13 +102,11 @@ class Channel:
         Raises:
             Stopped: the run was stopped.
         """
-        room = self._room(pace)
+        room = self.room(pace)
         with self._lock:
             while not self._has_room(ticket, room):
-                # Woken at half empty: a writer that fills the last free place each time would
-                # cross threads once per item.
-                self._wake_at = max(self._wake_at, (room - 1) // 2)
-                self._wait_for_room(ticket, room)
+                self._state.check()
+                self._writing.wait(ticket, room)
             if self._state.stopped:
                 raise Stopped
             self.pace = pace
@@ -112,7 +123,20 @@ class Channel:
             self._enter(ticket, items, done)
             return True
 
-    def feed(self, item: Any, pace: int) -> None:
+    def let_in(self, items: Sequence[Any], waker: Callable[[], None]) -> int:
+        """Hand over as many items as there is room for, in arrival order; return how many.
+
+        If some are left, ``waker`` is called once when there may be room.
+        """
+        with self._lock:
+            count = min(len(items), max(0, self._capacity - len(self._ready)))
+            if count:
+                self._enter(0, items[:count], True)
+            if count < len(items):
+                self._write_wakers.append(waker)
+            return count
+
+    def feed(self, item: Any, pace: int) -> bool:
         """Hand over one item of the only writer, in arrival order; cheaper than :meth:`put`.
 
         It takes the lock only if there is no room or somebody waits. Writer and reader each leave
@@ -122,17 +146,22 @@ class Channel:
             item: the item.
             pace: as for :meth:`put`.
 
+        Returns:
+            Whether that was all: otherwise it took the lock, and may have waited.
+
         Raises:
             Stopped: the run was stopped.
         """
-        if self._state.stopped or len(self._ready) >= self._room(pace):
+        if self._state.stopped or len(self._ready) >= self.room(pace):
             self.put(0, (item,), pace=pace)
-            return
+            return False
         self.pace = pace
         self._ready.append(item)
-        if self._reading or self._read_wakers:
+        if len(self._ready) >= self._reading.call_at or self._read_wakers:
             with self._lock:
                 self._announce()
+            return False
+        return True
 
     def take(self, limit: int) -> Taken | None:
         """Take up to ``limit`` ready items, waiting for the first; ``None`` at the end.
@@ -141,18 +170,23 @@ class Channel:
             Stopped: the run was stopped.
         """
         with self._lock:
-            if not self._wait_for_items():
+            self._reading.stride = limit
+            if not self._wait_for_items(limit):
                 return None
-            return self._leave(self._share(limit))
+            return self._leave(min(limit, -(-len(self._ready) // self._readers)))
 
-    def read(self, limit: int) -> list[Any]:
+    def read(self, limit: int, look: Callable[[], None] = lambda: None) -> list[Any]:
         """Take the next item, and with it what is there beyond ``capacity``; empty at the end.
+
+        Args:
+            limit: most items to take.
+            look: called now and then while waiting; what it raises ends the wait.
 
         Raises:
             Stopped: the run was stopped.
         """
         with self._lock:
-            if not self._wait_for_items():
+            if not self._wait_for_items(limit, look):
                 return []
             return self._leave(min(limit, max(1, len(self._ready) - self._capacity)))[2]
 
@@ -160,20 +194,22 @@ class Channel:
         """Take what is ready; if nothing is, call ``waker`` once when there may be."""
         with self._lock:
             if not self._ready:
-                if not self._writers:
+                if not self._open:
                     return None
                 self._read_wakers.append(waker)
                 if not self._ready:  # see feed()
                     return EMPTY
                 self._read_wakers.remove(waker)
-            return self._leave(self._share(limit))
+            return self._leave(min(limit, len(self._ready)))
 
     def close(self) -> None:
         """Say that one writer has written all it will; a writer that was stopped says nothing."""
         with self._lock:
-            self._writers -= 1
-            if not self._writers:
-                self._readable.notify_all()
+            self._open -= 1
+            if not self._open:
+                if self._sieve is not None:
+                    self._ready.extend(self._sieve.finish())
+                self._reading.call_all()
                 self._read_wakers = call(self._read_wakers)
 
     def clear(self) -> None:
@@ -187,19 +223,18 @@ class Channel:
         if not self._lock.acquire(timeout=timeout):
             return
         try:
-            self._readable.notify_all()
-            for bell, _ in self._waiting.values():
-                bell.release()
-            self._waiting.clear()
+            self._reading.call_all()
+            self._writing.call_all()
             self._read_wakers = call(self._read_wakers)
             self._write_wakers = call(self._write_wakers)
         finally:
             self._lock.release()
 
-    # All below are called with the lock held.
-
-    def _room(self, pace: int) -> int:
+    def room(self, pace: int) -> int:
+        """Return how many items may be ready before a writer of that pace has to wait."""
         return max(self._capacity, self._elastic * pace) if pace > 1 else self._capacity
+
+    # All below are called with the lock held.
 
     def _has_room(self, ticket: int, room: int) -> bool:
         if self._sequencer is None or ticket == self._sequencer.next:
@@ -209,53 +244,35 @@ class Channel:
         ahead = ticket - self._sequencer.next
         return len(self._ready) + self._early < room and ahead < room
 
-    def _wait_for_room(self, ticket: int, room: int) -> None:
-        self._state.check()
-        bell = threading.Lock()
-        bell.acquire()
-        self._waiting[ticket] = bell, room
-        self._lock.release()
-        try:
-            bell.acquire(timeout=POLL)
-        finally:
-            self._lock.acquire()
-            self._waiting.pop(ticket, None)
-
-    def _wait_for_items(self) -> bool:
+    def _wait_for_items(self, limit: int, look: Callable[[], None] = lambda: None) -> bool:
+        nap, patience = limit > 1 and self.pace > 1, PATIENCE if limit > 1 else POLL
         while not (self._ready or self._state.stopped):
-            if not self._writers:
+            if not self._open:
                 return False
-            self._reading += 1
-            try:
-                self._state.check()
-                if not self._ready:  # see feed()
-                    self._readable.wait(POLL)
-            finally:
-                self._reading -= 1
+            self._state.check()
+            look()
+            self._reading.wait(NAP if nap else min(patience, POLL), nap, self._ready)
+            nap, patience = False, 2 * patience
         if self._state.stopped:
             raise Stopped
         return True
 
     def _enter(self, ticket: int, items: Sequence[Any], done: bool) -> None:
-        if self._sequencer is None:
-            self._ready.extend(items)
-        else:
+        if self._sequencer is not None:
             before = self._sequencer.next
-            released = self._sequencer.add(ticket, items, done)
-            self._early += len(items) - len(released)
-            self._ready.extend(released)
-            if self._waiting and self._sequencer.next != before:
-                self._wake_writers()
+            brought = len(items)
+            items = self._sequencer.add(ticket, items, done)
+            self._early += brought - len(items)
+            if self._writing and self._sequencer.next != before:
+                self._writing.call(self._has_room, len(items))
+        self._ready.extend(items if self._sieve is None else self._sieve.sift(items))
         self._announce()
 
     def _announce(self) -> None:
+        if len(self._ready) >= self._reading.call_at:
+            self._reading.call(len(self._ready))
         if self._ready:
-            if self._reading:
-                self._readable.notify(min(self._reading, len(self._ready)))
             self._read_wakers = call(self._read_wakers)
-
-    def _share(self, limit: int) -> int:
-        return min(limit, -(-len(self._ready) // self._readers))
 
     def _leave(self, count: int) -> Taken:
         ready = self._ready
@@ -263,23 +280,13 @@ class Channel:
         taken = (self._tickets, self._taken, items)
         self._tickets += 1
         self._taken += count
-        if self._waiting and len(ready) <= self._wake_at:
-            self._wake_writers()
-            if not self._waiting:
-                self._wake_at = 0
+        if len(ready) <= self._writing.call_at:
+            self._writing.call(self._has_room)
         if self._write_wakers and 2 * len(ready) <= self._capacity:
             self._write_wakers = call(self._write_wakers)
+        if len(ready) >= self._reading.call_at:
+            self._announce()
         return taken
-
-    def _wake_writers(self) -> None:
-        """Wake those who can enter now, earliest first; others would only queue for the lock."""
-        woken = 0
-        for ticket in sorted(self._waiting):
-            bell, room = self._waiting[ticket]
-            if self._has_room(ticket, room - woken):
-                del self._waiting[ticket]
-                bell.release()
-                woken += 1
 
 
 def call(wakers: list[Callable[[], None]]) -> list[Callable[[], None]]:

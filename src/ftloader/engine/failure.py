@@ -1,13 +1,20 @@
-"""How an error travels: in the stream, in its place among the items, until the reader raises it."""
+"""How an error travels: in the stream, in its place among the items, until the reader raises it.
+
+An item that is to be skipped leaves a marker in its place, so that skipped items are counted and
+recorded in the order of the stream, whatever thread they failed on.
+"""
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CoroutineType
 from typing import Any
 
 from ..errors import PipelineError, RunError, SourceError, StageError, summary
+from ..policy import FailureRecord
+from ..stages import Pipe
 
 #: The name under which the source stands in statistics.
 SOURCE = "source"
@@ -26,9 +33,19 @@ class Failure:
         return stage == (self.error.stage if isinstance(self.error, StageError) else SOURCE)
 
 
+class Skipped:
+    """In place of an item that failed and is to be skipped."""
+
+    __slots__ = ("error", "record")
+
+    def __init__(self, error: StageError, record: FailureRecord) -> None:
+        self.error = error
+        self.record = record
+
+
 def contained(
     make: Callable[[], Iterable[Any]],
-    failure: Callable[[BaseException], Failure],
+    failure: Callable[[BaseException], Any],
     passing: tuple[type[BaseException], ...] = (),
 ) -> Iterator[Any]:
     """Yield what ``make()`` yields; whatever it raises becomes the last output, as a failure.
@@ -66,6 +83,33 @@ def contained(
 def stage_failure(stage: str, index: int | None, item: Any, cause: BaseException) -> Failure:
     """Wrap what an operation raised, with the stage and the item it failed on."""
     return Failure(StageError(stage, index, describe(item), cause))
+
+
+def skipped(error: StageError) -> Skipped:
+    """Return the marker of an item to be skipped; it keeps the traceback, and none of its data."""
+    cause = error.__cause__
+    assert cause is not None, "a stage error has a cause"
+    text = "".join(traceback.format_exception(cause))
+    traceback.clear_frames(cause.__traceback__)
+    record = FailureRecord(
+        error.stage, error.index, error.item, error.attempt, summary(cause), text
+    )
+    return Skipped(error, record)
+
+
+def name_item(stage: Pipe, item: Any) -> str:
+    """Return what names an item: the stage's key for it, its own key, or a short text."""
+    try:
+        key = stage.policy.key
+        if key is not None:
+            return str(key(item))
+        for name in ("key", "__key__"):
+            value = item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+            if isinstance(value, str | int):
+                return str(value)
+    except Exception as error:  # a key that fails must not hide the operation's own error
+        return f"{type(item).__name__}, whose key raised {type(error).__name__}"
+    return describe(item)
 
 
 def source_failure(error: BaseException, delivered: int) -> Failure:

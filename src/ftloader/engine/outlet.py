@@ -1,16 +1,22 @@
-"""How results leave the event loop: in order, and without ever waiting at a channel."""
+"""How results leave the event loop: in order, many at once, and without ever waiting at a channel.
+
+Owned by the loop's thread. What comes in one turn of the loop is handed over together, after the
+last of it; whoever wants to wait for that gets a future.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from .channel import Channel
 
 #: In place of a result where an operation gave none: it takes its turn and is not handed over.
 NOTHING: Final = object()
+
+Entry = tuple[Any, Callable[[], None]]  # a result, and what to call when it has left
 
 
 class Outlet:
@@ -19,52 +25,54 @@ class Outlet:
     def __init__(self, target: Channel) -> None:
         self._target = target
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[tuple[Any, asyncio.Future[None]]] = deque()
-        self._asleep = False
-
-    def try_send(self, output: Any) -> bool:
-        """Hand over one result now, if none is before it and the channel has room.
-
-        After a refusal the result has to be enqueued: the channel will call back for it.
-        """
-        if self._queue:
-            return False
-        if output is not NOTHING:
-            self._asleep = not self._target.offer(0, (output,), True, self._wake)
-        return not self._asleep
+        self._queue: deque[Entry] = deque()
+        self._due = False  # a flush is scheduled, or the channel will call for one
 
     async def send(self, output: Any) -> None:
         """Hand over one result; return when the channel has taken it."""
-        if self.try_send(output):
-            return
-        future = self.entry()
-        self.enqueue([(output, future)])
+        future = self._loop.create_future()
+        self.enqueue([(output, future_setter(future))])
         await future
 
-    def entry(self) -> asyncio.Future[None]:
-        """Return a future that is done when the channel has taken the result put with it."""
-        return self._loop.create_future()
+    async def drain(self) -> None:
+        """Return when all results have left."""
+        if self._queue:
+            await self.send(NOTHING)
 
-    def enqueue(self, entries: list[tuple[Any, asyncio.Future[None]]]) -> None:
-        """Hand over results with their futures, after all enqueued before."""
+    def enqueue(self, entries: Iterable[Entry]) -> None:
+        """Hand over results, after all enqueued before."""
         self._queue.extend(entries)
-        if not self._asleep:
-            self._flush()
+        if not self._due:
+            self._due = True
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._asleep = False
-        while self._queue:
-            output, future = self._queue[0]
-            outputs = () if output is NOTHING else (output,)
-            if outputs and not self._target.offer(0, outputs, True, self._wake):
-                self._asleep = True
+        self._due = False
+        queue = self._queue
+        while queue:
+            outputs = [output for output, _ in queue if output is not NOTHING]
+            left = self._target.let_in(outputs, self._wake) if outputs else 0
+            # What was let in has left, and so has each nothing up to the first that was not.
+            while queue and (queue[0][0] is NOTHING or left):
+                output, sent = queue.popleft()
+                left -= output is not NOTHING
+                sent()
+            if queue and queue[0][0] is not NOTHING:
+                self._due = True  # the channel calls when there is room
                 return
-            self._queue.popleft()
-            if not future.done():
-                future.set_result(None)
 
     def _wake(self) -> None:
         call_soon(self._loop, self._flush)
+
+
+def future_setter(future: asyncio.Future[None]) -> Callable[[], None]:
+    """Return a function that marks a future as done, if nobody has cancelled it."""
+
+    def set_it() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    return set_it
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

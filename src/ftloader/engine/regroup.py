@@ -6,12 +6,16 @@ one run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..errors import RunError
 from ..stages import Aggregate, Aggregator, Disaggregate
 from .failure import Failure, contained, describe, stage_failure
+from .workers import MAX_CHUNK, Ends
+
+_clock = time.perf_counter
 
 
 class Lists:
@@ -87,3 +91,51 @@ class Regrouper:
                 error.add_note(f"then {describe(item.error)}")
                 return
             yield item
+
+
+def regroup(grouper: Regrouper, ends: Ends) -> None:
+    """Regroup the stream on the calling thread, and flush what is left when it has ended."""
+    source, target, counters = ends.source, ends.target, ends.counters
+    counters.here()
+    ticket = 0
+    waited = _clock()
+    while (taken := source.take(MAX_CHUNK)) is not None:
+        ticket, index, items = taken
+        begin = _clock()
+        counters.starved += begin - waited
+        counters.working_on = begin, index
+        blocked = counters.blocked
+        results: list[Any] = []
+        for item in items:
+            # A lazy item may block between two elements: hand each one on at once.
+            limit = MAX_CHUNK if hasattr(item, "__len__") else 1
+            for output in grouper.add(item):
+                results.append(output)
+                if len(results) >= limit:
+                    emit(ends, ticket, results, pace=source.pace)
+                    results = []
+                output = None
+        # What comes cheaply in single items comes as cheaply in lists of them, but not more.
+        pace = max(1, source.pace * len(results) // len(items))
+        if results:
+            emit(ends, ticket, results, done=True, pace=min(pace, source.pace))
+        counters.working_on = None
+        counters.items_in += len(items)
+        waited = _clock()
+        counters.timed(begin + counters.blocked - blocked, waited, len(items))
+        item = None
+        del taken, items, results
+    emit(ends, ticket, list(grouper.flush()), done=True)
+    target.close()
+
+
+def emit(
+    ends: Ends, ticket: int, results: Sequence[Any], done: bool = False, pace: int = 1
+) -> None:
+    """Count results, and hand them on."""
+    for output in results:
+        if not ends.counters.count(ends.name, output):
+            ends.state.fail(output.error)
+    begin = _clock()
+    ends.target.put(ticket, results, done=done, pace=pace)
+    ends.counters.blocked += _clock() - begin

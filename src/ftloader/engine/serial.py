@@ -23,14 +23,20 @@ from contextlib import ExitStack
 from typing import Any
 
 from ..errors import PipelineError
+from ..options import RunOptions
 from ..pipeline import Pipeline
+from ..policy import FailureRecord
 from ..source import open_source
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
 from .base import Run, stopped
-from .failure import SOURCE, Failure, contained, refuse_coroutine, source_failure, stage_failure
+from .failure import SOURCE, Failure, Skipped, contained, refuse_coroutine, source_failure
+from .ownloop import keep_awake, limited, refuse_nested_loop, refuse_running_loop
 from .regroup import Regrouper
-from .state import POLL
-from .stats import Counters, RunStats, add_up
+from .rescue import Rescue
+from .skips import Sieve, SkipLog
+from .state import RunState
+from .stats import RunStats
+from .watch import Watched, kind_of_stage
 
 Outputs = Generator[Any, None, None]
 
@@ -41,19 +47,30 @@ class SerialRun(Run[Any]):
     An operation that raises ``KeyboardInterrupt`` cannot be told from Ctrl-C here, so it reaches
     the reader unwrapped; every other exception is wrapped as in all engines.
 
+    It holds one item at a time, so a memory budget changes nothing.
+
     Args:
         pipeline: what to run.
+        options: how.
 
     Raises:
-        PipelineError: the pipeline has coroutines and this thread already runs an event loop.
+        PipelineError: the pipeline has coroutines and this thread already runs an event loop, or
+            an option has no meaning here.
     """
 
-    def __init__(self, pipeline: Pipeline[Any]) -> None:
+    def __init__(self, pipeline: Pipeline[Any], options: RunOptions) -> None:
         refuse_nested_loop(pipeline)
+        if options.stuck_after is not None:
+            raise PipelineError(
+                "the serial engine has no stuck_after: your own thread does the work"
+            )
         self._wait = 0.0
+        self._delivered = 0
+        self._began = time.perf_counter()
+        self._took: float | None = None
         self._stopped = False
         self._working = False
-        self._chain = Chain(pipeline)
+        self._chain = Chain(pipeline, options)
         # The chain does not refer to this object, so dropping it closes the chain at once.
         self._close = weakref.finalize(self, self._chain.close)
 
@@ -73,25 +90,38 @@ class SerialRun(Run[Any]):
             raise stopped()
         if type(item) is Failure:
             raise item.error
+        self._delivered += 1
         return item
 
-    def stop(self) -> None:
+    def stop(self, timeout: float | None = None) -> None:
         """End the run: close every stage, the source last, then the event loop."""
         self._stopped = True
+        if self._took is None:
+            self._took = time.perf_counter() - self._began
         if not self._working:  # else the reader does, once it is out of there
             self._close()
 
     def stats(self) -> RunStats:
-        """Return the counters of this run so far; nothing ever starves or blocks here."""
-        stages = tuple(add_up(name, [counters]) for name, counters in self._chain.counters)
-        return RunStats(stages, self._wait)
+        """Return the counters of this run so far; what is not busy here is starved."""
+        now = time.perf_counter() - self._began if self._took is None else self._took
+        stages = tuple(
+            watched.shared_stats(name, now) for name, watched in self._chain.watched.items()
+        )
+        return RunStats(stages, self._wait, now, self._delivered)
+
+    @property
+    def failures(self) -> tuple[FailureRecord, ...]:
+        """What was skipped so far."""
+        return self._chain.log.records
 
 
 class Chain:
     """The stages of one run, each a generator over the one before."""
 
-    def __init__(self, pipeline: Pipeline[Any]) -> None:
-        self.counters = [(SOURCE, Counters())]
+    def __init__(self, pipeline: Pipeline[Any], options: RunOptions) -> None:
+        self.log = SkipLog(options)
+        self.watched = {SOURCE: Watched.alone("source")}
+        self._state = RunState()
         self._runner: asyncio.Runner | None = None
         self.items = self._source(pipeline.source)
         self._stages = [self.items]
@@ -99,6 +129,8 @@ class Chain:
             if not isinstance(stage, Prefetch):  # a read-ahead changes no result
                 self.items = self._stage(stage, self.items)
                 self._stages.append(self.items)
+        self.items = self._judged(self.items)
+        self._stages.append(self.items)
 
     def close(self) -> None:
         """Close the generators, the last stage first, then the event loop.
@@ -115,7 +147,7 @@ class Chain:
                 self._runner = None
 
     def _source(self, source: Any) -> Outputs:
-        counters = self.counters[0][1]
+        counters = self.watched[SOURCE].workers[0]
 
         def items() -> Iterable[Any]:
             opened = open_source(source)
@@ -124,64 +156,93 @@ class Chain:
             refuse_running_loop("the source")
             return self._pull(opened)
 
+        begin = time.perf_counter()
         for item in contained(
             items, lambda error: source_failure(error, counters.items_out), (KeyboardInterrupt,)
         ):
+            counters.timed(begin, time.perf_counter(), 1)
             counters.count(SOURCE, item)
             yield item
+            begin = time.perf_counter()
 
     def _stage(self, stage: Pipe | Aggregate | Disaggregate, items: Outputs) -> Outputs:
-        counters = Counters()
-        self.counters.append((stage.name, counters))
+        self.watched[stage.name] = Watched.alone(kind_of_stage(stage))
         if isinstance(stage, Pipe):
-            return self._pipe(stage, items, counters)
-        return self._regroup(stage.name, Regrouper(stage), items, counters)
+            return self._pipe(stage, items)
+        return self._regroup(stage.name, Regrouper(stage), items)
 
-    def _pipe(self, stage: Pipe, items: Outputs, counters: Counters) -> Outputs:
+    def _pipe(self, stage: Pipe, items: Outputs) -> Outputs:
+        watched = self.watched[stage.name]
+        counters = watched.workers[0]
         apply = self._applier(stage)
+        rescue = self._rescuer(stage, Rescue(stage, self._state, counters, (KeyboardInterrupt,)))
+        source_items, stage_items = self.watched[SOURCE].items_out, watched.items_in
+        sieve = Sieve(stage, self.log, self._state.fail, source_items, stage_items)
         for index, item in enumerate(items):
             if type(item) is Failure:
                 yield item
                 return
             counters.items_in += 1
             begin = time.perf_counter()
-            for output in self._outputs(stage, apply, index, item):
-                counters.busy += time.perf_counter() - begin
-                counters.count(stage.name, output)
-                yield output
+            busy = 0.0
+            for output in self._outputs(apply, rescue, index, item):
+                busy += time.perf_counter() - begin
+                counters.items_out += type(output) is not Failure and type(output) is not Skipped
+                yield from sieve.sift((output,))
                 begin = time.perf_counter()
-            counters.busy += time.perf_counter() - begin
+            end = time.perf_counter()
+            counters.timed(begin - busy, end, 1)
+        yield from sieve.finish()
 
     @staticmethod
     def _outputs(
-        stage: Pipe, apply: Callable[[Any], Iterable[Any]], index: int, item: Any
+        apply: Callable[[Any], Iterable[Any]],
+        rescue: Callable[[int, Any, BaseException], Any],
+        index: int,
+        item: Any,
     ) -> Outputs:
         yield from contained(
-            lambda: apply(item),
-            lambda error: stage_failure(stage.name, index, item, error),
-            (KeyboardInterrupt,),
+            lambda: apply(item), lambda error: rescue(index, item, error), (KeyboardInterrupt,)
         )
 
-    def _regroup(
-        self, name: str, grouper: Regrouper, items: Outputs, counters: Counters
-    ) -> Outputs:
+    def _rescuer(
+        self, stage: Pipe, rescue: Rescue
+    ) -> Callable[[int | None, Any, BaseException], Any]:
+        if stage.kind == "function":
+            return rescue.call
+        if stage.kind == "coroutine":
+            return lambda index, item, error: self._await(rescue.acall(index, item, error))
+        return rescue.verdict
+
+    def _regroup(self, name: str, grouper: Regrouper, items: Outputs) -> Outputs:
+        counters = self.watched[name].workers[0]
         for item in items:
             counters.items_in += 1
+            begin = time.perf_counter()
             for output in grouper.add(item):
+                counters.timed(begin, time.perf_counter(), 1)
                 counters.count(name, output)
                 yield output
+                begin = time.perf_counter()
         for output in grouper.flush():
             counters.count(name, output)
             yield output
+
+    def _judged(self, items: Outputs) -> Outputs:
+        yield from items
+        error = self.log.finish(self.watched[SOURCE].items_out())
+        if error is not None:
+            yield Failure(error)
 
     def _applier(self, stage: Pipe) -> Callable[[Any], Iterable[Any]]:
         op = stage.op
         if stage.kind == "generator":
             return op
+        limit = stage.policy.timeout
         if stage.kind == "coroutine":
-            return lambda item: (self._await(op(item)),)
+            return lambda item: (self._await(limited(op(item), limit)),)
         if stage.kind == "async generator":
-            return lambda item: self._pull(op(item))
+            return lambda item: self._pull(op(item), limit)
 
         def call(item: Any) -> Iterable[Any]:
             result = op(item)
@@ -190,14 +251,14 @@ class Chain:
 
         return call
 
-    def _pull(self, items: AsyncIterator[Any]) -> Iterator[Any]:
+    def _pull(self, items: AsyncIterator[Any], limit: float | None = None) -> Iterator[Any]:
         end = object()
 
         async def step() -> Any:
             return await anext(items, end)
 
         try:
-            while (item := self._await(step())) is not end:
+            while (item := self._await(limited(step(), limit))) is not end:
                 yield item
         finally:
             if isinstance(items, AsyncGenerator):
@@ -209,27 +270,3 @@ class Chain:
             keep_awake(self._runner.get_loop())
         # Not the runner's own run(), which turns Ctrl-C into a cancellation of the operation.
         return self._runner.get_loop().run_until_complete(awaitable)
-
-
-def keep_awake(loop: asyncio.AbstractEventLoop) -> None:
-    """Wake the loop every ``POLL`` seconds: a Ctrl-C just before it falls asleep is lost else."""
-    loop.call_later(POLL, keep_awake, loop)
-
-
-def refuse_nested_loop(pipeline: Pipeline[Any]) -> None:
-    """Raise if a stage would have to be awaited on a thread that already runs an event loop."""
-    for stage in pipeline.stages:
-        if isinstance(stage, Pipe) and stage.is_async:
-            refuse_running_loop(f"stage {stage.name!r}")
-
-
-def refuse_running_loop(what: str) -> None:
-    """Raise if this thread already runs an event loop, so that nothing can be awaited in it."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise PipelineError(
-        f"{what}: the serial engine cannot await it inside a running event loop; "
-        "use engine='threads'"
-    )

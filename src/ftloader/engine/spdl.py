@@ -6,29 +6,30 @@ envelope, an operation's errors come back as values, and generators are run to t
 one call. What differs from the native engine:
 
 * the results of one generator call arrive together, when the call has ended;
-* an error does not say the index of its item;
+* an error does not say the index of its item, and skipped items are counted as they come;
 * ``stop`` takes about 0.1 s, the period at which SPDL looks;
 * a run that is still open when the interpreter exits may print a traceback of SPDL's own threads.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from ..errors import EngineUnavailable
+from ..errors import EngineUnavailable, PipelineError
+from ..options import RunOptions
 from ..pipeline import Pipeline
-from ..source import open_source
+from ..policy import FailureRecord
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
-from .aio import absorb_cancellation
 from .base import Run, stopped
-from .failure import SOURCE, Failure, contained, refuse_coroutine, source_failure, stage_failure
+from .envelopes import Envelope, Operation, feed
+from .failure import SOURCE, Failure
 from .regroup import Regrouper
+from .skips import Sieve, SkipLog
 from .state import POLL, RunState
-from .stats import Counters, RunStats, add_up
+from .stats import Counters, RunStats
+from .watch import Watched, kind_of_stage
 
 try:
     from spdl.pipeline import PipelineBuilder
@@ -38,40 +39,62 @@ except ImportError as error:
         f"the 'spdl' engine needs SPDL 0.8 ({error}); install it with: pip install 'ftloader[spdl]'"
     ) from error
 
-#: An envelope: one value or failure. SPDL takes a bare ``None`` for "drop this item".
-Envelope = tuple[Any]
-
 
 class SpdlRun(Run[Any]):
     """A run on SPDL's engine.
 
     Args:
         pipeline: what to run.
+        options: how.
+
+    Raises:
+        PipelineError: an option has no meaning here.
     """
 
-    def __init__(self, pipeline: Pipeline[Any]) -> None:
+    def __init__(self, pipeline: Pipeline[Any], options: RunOptions) -> None:
+        refuse(options)
         self._wait = 0.0
+        self._delivered = 0
+        self._began = time.perf_counter()
+        self._took: float | None = None
         self._state = RunState()
-        self._counters = [(SOURCE, Counters())]
-        threads, buffer = 1, 3
+        self._log = SkipLog(options)
+        self._sieves: list[Sieve] = []
+        self._watched = {SOURCE: Watched.alone("source")}
+        threads, buffer = 0, 3
         builder: PipelineBuilder[Any, Any] = PipelineBuilder()
-        builder.add_source(feed(pipeline.source, self._state, self._counters[0][1]))
+        builder.add_source(feed(pipeline.source, self._state, self._watched[SOURCE].workers[0]))
         for stage in pipeline.stages:
             if isinstance(stage, Prefetch):
                 buffer = stage.size
                 continue
             buffer = 3
-            counters = Counters()
-            self._counters.append((stage.name, counters))
+            concurrency = stage.workers if isinstance(stage, Pipe) else 1
+            watched = Watched(kind_of_stage(stage), concurrency, [Counters()], True)
+            self._watched[stage.name] = watched
             if isinstance(stage, Pipe):
-                add_pipe(builder, stage, self._state, counters)
-                threads += 0 if stage.is_async else stage.concurrency
+                self._add_pipe(builder, stage, watched)
+                threads += 0 if stage.is_async else concurrency
             else:
-                builder.aggregate(Regroup(stage, counters)).disaggregate()
-        self._pipeline = builder.add_sink(buffer).build(num_threads=threads)
+                builder.aggregate(Regroup(stage, watched.workers[0])).disaggregate()
+        self._pipeline = builder.add_sink(buffer).build(num_threads=max(1, threads))
         self._pipeline.start()
         # SPDL's threads do not refer to this object, so dropping it ends the run.
         self._close = weakref.finalize(self, end, self._pipeline, self._state)
+
+    def _add_pipe(self, builder: PipelineBuilder[Any, Any], stage: Pipe, watched: Watched) -> None:
+        source_items = self._watched[SOURCE].items_out
+        sieve = Sieve(stage, self._log, self._state.fail, source_items, watched.items_in)
+        self._sieves.append(sieve)
+        operation = Operation(stage, self._state, watched.workers[0], sieve)
+        builder.pipe(
+            operation.acall if stage.is_async else operation.call,
+            concurrency=stage.workers,
+            output_order=stage.output_order,
+            name=stage.name,
+        )
+        if stage.kind in ("generator", "async generator"):
+            builder.disaggregate()
 
     def _next(self) -> Any:
         begin = time.perf_counter()
@@ -81,6 +104,7 @@ class SpdlRun(Run[Any]):
             self._wait += time.perf_counter() - begin
         if type(item) is Failure:
             raise item.error
+        self._delivered += 1
         return item
 
     def _read(self) -> Any:
@@ -91,132 +115,47 @@ class SpdlRun(Run[Any]):
                 continue  # look again, so that Ctrl-C and a stop from elsewhere are seen
             except EOFError:
                 if not self._state.stopped:
+                    self._judge_the_end()
                     raise StopIteration from None
         raise stopped()
 
-    def stop(self) -> None:
+    def _judge_the_end(self) -> None:
+        for sieve in self._sieves:
+            for failure in sieve.finish():
+                raise failure.error
+        error = self._log.finish(self._watched[SOURCE].items_out())
+        if error is not None:
+            raise error
+
+    def stop(self, timeout: float | None = None) -> None:
         """End the run and wait until SPDL's threads are gone."""
+        if self._took is None:
+            self._took = time.perf_counter() - self._began
         self._close()
 
     def stats(self) -> RunStats:
-        """Return items and failures per stage; SPDL keeps its times to itself."""
-        stages = tuple(add_up(name, [counters]) for name, counters in self._counters)
-        return RunStats(stages, self._wait)
+        """Return the counters so far; SPDL keeps its waits to itself, so the rest is starved."""
+        now = time.perf_counter() - self._began if self._took is None else self._took
+        stages = tuple(watched.shared_stats(name, now) for name, watched in self._watched.items())
+        return RunStats(stages, self._wait, now, self._delivered)
+
+    @property
+    def failures(self) -> tuple[FailureRecord, ...]:
+        """What was skipped so far, as it came."""
+        return self._log.records
+
+
+def refuse(options: RunOptions) -> None:
+    """Raise ``PipelineError`` for an option that SPDL has nothing for."""
+    for name in ("memory_budget", "stuck_after"):
+        if getattr(options, name) is not None:
+            raise PipelineError(f"the spdl engine has no {name}; use engine='threads'")
 
 
 def end(pipeline: Any, state: RunState) -> None:
     """Stop SPDL's pipeline; what is cancelled from here on was cancelled by us."""
     state.stopped = True
     pipeline.stop()
-
-
-def feed(source: Any, state: RunState, counters: Counters) -> Any:
-    """Return the source as an iterable, or async iterable, of envelopes that never raises."""
-    try:
-        items = open_source(source)
-    except BaseException as error:
-        failure = source_failure(error, 0)
-        counters.count(SOURCE, failure)
-        return [(failure,)]
-    return read(items, counters) if isinstance(items, Iterator) else aread(items, state, counters)
-
-
-def read(items: Iterator[Any], counters: Counters) -> Iterator[Envelope]:
-    """Yield the source's items in envelopes."""
-    for item in contained(lambda: items, lambda error: source_failure(error, counters.items_out)):
-        counters.count(SOURCE, item)
-        yield (item,)
-
-
-async def aread(
-    items: AsyncIterator[Any], state: RunState, counters: Counters
-) -> AsyncIterator[Envelope]:
-    """Yield an async source's items in envelopes."""
-    while True:
-        try:
-            item = await anext(items)
-        except StopAsyncIteration:
-            return
-        except BaseException as error:
-            await absorb_cancellation(state)
-            if state.stopped and isinstance(error, asyncio.CancelledError):
-                raise
-            item = source_failure(error, counters.items_out)
-        counters.count(SOURCE, item)
-        yield (item,)
-        if type(item) is Failure:
-            return
-
-
-def add_pipe(
-    builder: PipelineBuilder[Any, Any], stage: Pipe, state: RunState, counters: Counters
-) -> None:
-    """Add a stage whose operation takes and returns envelopes."""
-    builder.pipe(
-        wrap_async(stage, state, counters) if stage.is_async else wrap_sync(stage, counters),
-        concurrency=stage.concurrency,
-        output_order=stage.output_order,
-        name=stage.name,
-    )
-    if stage.kind in ("generator", "async generator"):
-        builder.disaggregate()
-
-
-def wrap_sync(stage: Pipe, counters: Counters) -> Callable[[Envelope], Any]:
-    """Return the operation as a function from envelope to envelope, or to a list of them."""
-    op, many = stage.op, stage.kind == "generator"
-
-    def call(envelope: Envelope) -> Any:
-        (item,) = envelope
-        outputs: list[Envelope] = []
-        try:
-            if type(item) is Failure:
-                outputs.append(envelope)
-            elif many:
-                outputs.extend((output,) for output in op(item))
-            else:
-                result = op(item)
-                refuse_coroutine(result)
-                outputs.append((result,))
-        except BaseException as error:
-            outputs.append((stage_failure(stage.name, None, item, error),))
-        return tally(stage, counters, outputs, many)
-
-    return call
-
-
-def wrap_async(
-    stage: Pipe, state: RunState, counters: Counters
-) -> Callable[[Envelope], Awaitable[Any]]:
-    """Return the operation as a coroutine function over envelopes."""
-    op, many = stage.op, stage.kind == "async generator"
-
-    async def call(envelope: Envelope) -> Any:
-        (item,) = envelope
-        outputs: list[Envelope] = []
-        try:
-            if type(item) is Failure:
-                outputs.append(envelope)
-            elif many:
-                outputs.extend([(output,) async for output in op(item)])
-            else:
-                outputs.append((await op(item),))
-        except BaseException as error:
-            await absorb_cancellation(state)
-            if state.stopped and isinstance(error, asyncio.CancelledError):
-                raise
-            outputs.append((stage_failure(stage.name, None, item, error),))
-        return tally(stage, counters, outputs, many)
-
-    return call
-
-
-def tally(stage: Pipe, counters: Counters, outputs: list[Envelope], many: bool) -> Any:
-    """Count the outputs of one call and return them as SPDL is to hand them on."""
-    counters.items_in += 1
-    for (output,) in outputs:
-        counters.count(stage.name, output)
-    return outputs if many else outputs[0]
 
 
 class Regroup(SpdlAggregator):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Final, Protocol
+
+from ..errors import RunError
 
 #: Seconds between two looks at whether the interpreter is going down.
 POLL: Final = 0.2
+#: Errors of one run that are kept beside the first.
+MAX_ERRORS: Final = 16
 
 
 class Stopped(BaseException):
@@ -27,6 +32,8 @@ class RunState:
         self.stopped = False
         #: Set at the first failure: the source need not be read any further.
         self.failing = False
+        #: What has failed, in the order of time.
+        self.errors: list[RunError] = []
         #: What a worker itself raised, which is a bug of the engine.
         self.crash: BaseException | None = None
         #: Idle threads of the run's pool. At exit the interpreter ends the idle threads of every
@@ -35,10 +42,29 @@ class RunState:
         self.attendants: list[threading.Thread] = []
         self._waiting_places: list[WaitingPlace] = []
         self._workers: set[threading.Thread] = set()
+        self._ended = threading.Event()
 
     def register(self, place: WaitingPlace) -> None:
         """Let :meth:`stop` wake everybody who waits at ``place``."""
         self._waiting_places.append(place)
+
+    def fail(self, error: RunError) -> None:
+        """Remember an error that ends the run; the source is not read any further."""
+        self.failing = True
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append(error)
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long.
+
+        Raises:
+            Stopped: the run was stopped meanwhile.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            self._ended.wait(min(left, POLL))
+        self.check()
 
     def enlist(self) -> None:
         """Say that the calling thread is a worker of this run."""
@@ -57,6 +83,7 @@ class RunState:
                 that holds that very lock. Who is not woken looks by itself within ``POLL`` seconds.
         """
         self.stopped = True
+        self._ended.set()
         for place in self._waiting_places:
             place.wake_all(timeout)
 

@@ -1,13 +1,14 @@
-"""What the threads of the native engine do: read the source, apply operations, regroup.
+"""What the threads of the native engine do with operations: apply them to chunks of items.
 
-Each function here is one long-lived worker. It takes a chunk of items, works on them, hands the
-results over under the same ticket, and touches nothing shared in between. How many items make a
-chunk follows from what one costs: an expensive item goes alone and never waits behind others; of
-cheap ones so many go together that crossing threads costs little beside the work.
+Each worker is one long-lived thread. It takes a chunk of items, works on them, hands the results
+over under the same ticket, and touches nothing shared in between. How many items make a chunk
+follows from what one costs: an expensive item goes alone and never waits behind others; of cheap
+ones so many go together that crossing threads costs little beside the work.
 """
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from typing import Any, Final
 
 from ..stages import Pipe
 from .channel import Channel
-from .failure import SOURCE, Failure, contained, refuse_coroutine, source_failure, stage_failure
-from .regroup import Regrouper
-from .state import RunState, Stopped
+from .failure import Failure, Skipped, contained, refuse_coroutine
+from .rescue import Rescue
+from .state import POLL, RunState, Stopped
 from .stats import Counters
 
 #: Work in one chunk, in seconds: about a hundred times what a hand-over costs.
@@ -46,7 +47,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What a worker is given: its name, the run, where it reads, writes and counts."""
+    """What a worker is given: its stage's name, the run, where it reads, writes and counts."""
 
     name: str
     state: RunState
@@ -55,155 +56,189 @@ class Ends:
     counters: Counters
 
 
-def read_source(items: Iterator[Any], state: RunState, target: Channel, counts: Counters) -> None:
-    """Advance the source, on this thread only, and hand each item over before asking for more.
+class Step:
+    """One stage as one worker runs it.
 
-    No item is kept back while ``next`` may block: a source may be waiting for its reader.
+    Args:
+        stage: the stage.
+        state: the run.
+        counters: this worker's.
+        slots: tokens that let so many workers into the operation at once; ``None`` where the
+            workers are no more than that.
     """
-    pace = Pace()
-    asked = _clock()
-    while not state.failing:
-        try:
-            item = next(items)
-        except StopIteration:
-            break
-        except BaseException as error:
-            item = source_failure(error, counts.items_out)
-            state.failing = True
-        made = _clock()
-        pace.learn(1, made - asked)
-        target.feed(item, pace.limit)
-        counts.count(SOURCE, item)
-        del item  # a blocked source must not keep its last item alive
-        counts.busy += made - asked
-        asked = _clock()
-        counts.blocked += asked - made
-    target.close()
+
+    __slots__ = ("counters", "op", "rescue", "slots", "state")
+
+    def __init__(
+        self,
+        stage: Pipe,
+        state: RunState,
+        counters: Counters,
+        slots: queue.SimpleQueue[None] | None = None,
+    ) -> None:
+        self.op = stage.op
+        self.state = state
+        self.counters = counters
+        self.slots = slots
+        self.rescue = Rescue(stage, state, counters)
+
+    def enter(self) -> None:
+        """Wait for a slot.
+
+        Raises:
+            Stopped: the run was stopped.
+        """
+        if self.slots is None:
+            return
+        while True:
+            try:
+                self.slots.get(timeout=POLL)
+                return
+            except queue.Empty:
+                self.state.check()
+
+    def leave(self) -> None:
+        """Give the slot back."""
+        if self.slots is not None:
+            self.slots.put(None)
 
 
-def apply_function(stage: Pipe, ends: Ends) -> None:
-    """Apply a function to chunks of items."""
-    op, name = stage.op, stage.name
-    state, source, target, counts = ends.state, ends.source, ends.target, ends.counters
-    pace = Pace()
-    taken: Any
-    items: Any
-    results: Any
-    waited = _clock()
-    try:
+class FunctionWorker:
+    """Applies the functions of one stage, or of several fused ones, to chunks of items.
+
+    Args:
+        steps: the stages, in order; each result goes on to the next step on this thread.
+        source: where items are taken.
+        target: where results go.
+    """
+
+    def __init__(self, steps: Sequence[Step], source: Channel, target: Channel) -> None:
+        self._steps = tuple(steps)
+        self._source = source
+        self._target = target
+        self._pace = Pace()
+        self._spent = 0.0  # in operations, for one chunk
+
+    def run(self) -> None:
+        """Work until the input ends."""
+        source, pace, counters = self._source, self._pace, self._steps[0].counters
+        for step in self._steps:
+            step.counters.here()
+        begin = _clock()
         while (taken := source.take(pace.limit)) is not None:
             ticket, index, items = taken
-            begin = now = _clock()
-            counts.starved += begin - waited
-            first, results = index, []
+            now = _clock()
+            counters.starved += now - begin
+            count, self._spent = len(items), 0.0
+            del taken  # a worker that waits must not keep its last items alive
+            self._apply(0, ticket, index, items, True)
+            del items
+            pace.learn(count, self._spent)
+            begin = _clock()
+        self._target.close()
+
+    def _apply(self, number: int, ticket: int, index: int, items: Any, done: bool) -> None:
+        if number == len(self._steps):
+            pace = min(self._pace.limit, self._source.pace)
+            self._target.put(ticket, items, done=done, pace=pace)
+            return
+        step = self._steps[number]
+        op, counters = step.op, step.counters
+        step.enter()
+        begin = now = _clock()
+        counters.working_on = begin, index
+        results: Any = []
+        first, lost = index, 0
+        item: Any
+        result: Any
+        try:
             for place, item in enumerate(items, index):
                 if type(item) is Failure:
                     results.append(item)
+                    lost += 1
                     break  # nothing after a failure is ever delivered
                 if now - begin > 2 * CHUNK_SECONDS:
                     # An item cost more than the ones before it: do not have the rest wait here.
-                    pace.learn(place - first, now - begin)
-                    counts.busy += now - begin
-                    target.put(ticket, results, done=False)
-                    begin, first, results = _clock(), place, []
-                    counts.blocked += begin - now
+                    self._count(step, place - first, lost, begin, now)
+                    step.leave()
+                    self._pass_on(number, ticket, first, results, False)
+                    step.enter()
+                    begin, first, lost, results = _clock(), place, 0, []
+                    counters.working_on = begin, place
                 try:
                     result = op(item)
                     refuse_coroutine(result)
-                    results.append(result)
-                    counts.items_out += 1
                 except BaseException as error:
-                    results.append(stage_failure(name, place, item, error))
-                    counts.failures += 1
-                    state.failing = True
-                    break
+                    if type(error) is Stopped:
+                        raise
+                    result = step.rescue.call(place, item, error)
+                    if type(result) is Failure or type(result) is Skipped:
+                        lost += 1
+                results.append(result)
                 now = _clock()
-            pace.learn(index + len(items) - first, now - begin)
-            target.put(ticket, results, pace=min(pace.limit, source.pace))
-            counts.busy += now - begin
-            waited = _clock()
-            counts.blocked += waited - now
-            counts.items_in += len(items)
-            # A worker that waits must not keep its last items alive.
-            taken = items = results = item = result = None
-        target.close()
-    finally:
-        # The traceback of a failed operation keeps this frame, and must not keep its items.
-        taken = items = results = item = result = None
+                if type(result) is Failure:
+                    break
+            self._count(step, index + len(items) - first, lost, begin, now)
+            counters.working_on = None
+            step.leave()
+            item = result = items = None
+            self._pass_on(number, ticket, first, results, done)
+        finally:
+            # The traceback of a failed operation keeps this frame, and must not keep its items.
+            item = result = items = results = None
+
+    def _count(self, step: Step, items: int, lost: int, begin: float, end: float) -> None:
+        self._spent += end - begin
+        counters = step.counters
+        counters.timed(begin, end, items)
+        counters.items_in += items
+        counters.items_out += items - lost
+
+    def _pass_on(self, number: int, ticket: int, index: int, results: Any, done: bool) -> None:
+        begin = _clock()
+        self._apply(number + 1, ticket, index, results, done)
+        if number + 1 == len(self._steps):
+            self._steps[number].counters.blocked += _clock() - begin
 
 
 def apply_generator(stage: Pipe, ends: Ends) -> None:
     """Apply a generator function to one item at a time; each result leaves as it is yielded."""
-    source, target, counts = ends.source, ends.target, ends.counters
+    source, target, counters = ends.source, ends.target, ends.counters
+    rescue = Rescue(stage, ends.state, counters)
+    counters.here()
     pace = Pace()
     waited = _clock()
     while (taken := source.take(1)) is not None:
         ticket, index, (item,) = taken
         begin = asked = _clock()
-        blocked = counts.blocked
-        for output in _generate(stage, item, index):
-            pace.learn(1, _clock() - asked)
-            _emit(ends, ticket, (output,), pace=min(pace.limit, source.pace))
+        counters.starved += begin - waited
+        counters.working_on = begin, index
+        busy = 0.0
+        for output in _generate(stage, rescue, item, index):
+            now = _clock()
+            busy += now - asked
+            pace.learn(1, now - asked)
+            counters.items_out += type(output) is not Failure and type(output) is not Skipped
+            target.put(ticket, (output,), done=False, pace=min(pace.limit, source.pace))
             output = None  # a waiting worker must not keep its last item alive
             asked = _clock()
+            counters.blocked += asked - now
+        now = _clock()
+        busy += now - asked
+        counters.working_on = None
+        counters.timed(now - busy, now, 1)
         target.put(ticket, (), done=True, pace=min(pace.limit, source.pace))
-        counts.items_in += 1
-        counts.starved += begin - waited
-        waited = _clock()
-        counts.busy += waited - begin - (counts.blocked - blocked)
+        counters.items_in += 1
         del taken, item
-    target.close()
-
-
-def regroup(grouper: Regrouper, ends: Ends) -> None:
-    """Regroup the stream, and flush what is left when it has ended."""
-    source, target, counts = ends.source, ends.target, ends.counters
-    ticket = 0
-    waited = _clock()
-    while (taken := source.take(MAX_CHUNK)) is not None:
-        ticket, _, items = taken
-        begin = _clock()
-        blocked = counts.blocked
-        results: list[Any] = []
-        for item in items:
-            # A lazy item may block between two elements: hand each one on at once.
-            limit = MAX_CHUNK if hasattr(item, "__len__") else 1
-            for output in grouper.add(item):
-                results.append(output)
-                if len(results) >= limit:
-                    _emit(ends, ticket, results, pace=source.pace)
-                    results = []
-                output = None
-        # What comes cheaply in single items comes as cheaply in lists of them, but not more.
-        pace = max(1, source.pace * len(results) // len(items))
-        _emit(ends, ticket, results, done=True, pace=min(pace, source.pace))
-        counts.items_in += len(items)
-        counts.starved += begin - waited
         waited = _clock()
-        counts.busy += waited - begin - (counts.blocked - blocked)
-        item = None
-        del taken, items, results
-    _emit(ends, ticket, list(grouper.flush()), done=True)
+        counters.blocked += waited - now
     target.close()
 
 
-def _generate(stage: Pipe, item: Any, index: int) -> Iterator[Any]:
+def _generate(stage: Pipe, rescue: Rescue, item: Any, index: int) -> Iterator[Any]:
     if type(item) is Failure:
         return iter((item,))
-    return contained(
-        lambda: stage.op(item), lambda error: stage_failure(stage.name, index, item, error)
-    )
-
-
-def _emit(
-    ends: Ends, ticket: int, results: Sequence[Any], done: bool = False, pace: int = 1
-) -> None:
-    for output in results:
-        if not ends.counters.count(ends.name, output):
-            ends.state.failing = True
-    begin = _clock()
-    ends.target.put(ticket, results, done=done, pace=pace)
-    ends.counters.blocked += _clock() - begin
+    return contained(lambda: stage.op(item), lambda error: rescue.verdict(index, item, error))
 
 
 def guarded(state: RunState, worker: Callable[..., None], *args: Any) -> None:
