@@ -197,11 +197,26 @@ def parallel(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", *SHAREABLE_TESTS, *threads, *posargs(session), env=clean())
 
 
-def run_bench(session: nox.Session, pythons: "list[str]") -> None:
-    """Run the scaling experiment on the interpreters given, with the first one in charge."""
+def run_bench(session: nox.Session, pythons: "list[str]", experiment: str = "scaling") -> None:
+    """Run an experiment on the interpreters given, with the first one in charge."""
     chosen = [word for python in pythons for word in ("--interpreter", python)]
-    script = "experiments/scaling/run.py"
+    script = f"experiments/{experiment}/run.py"
     session.run(pythons[0], script, *chosen, *posargs(session), env=clean())
+
+
+def every_python(session: nox.Session) -> "list[str]":
+    """Return the python of each interpreter that can be had."""
+    pythons = []
+    for interpreter in INTERPRETERS.values():
+        try:
+            ensure.ensure(interpreter)
+        except InterpreterError as error:
+            if interpreter.required:
+                session.error(str(error))
+            session.log(f"without CPython {interpreter.name}: {error}")
+            continue
+        pythons.append(python_for(session, interpreter, BASE))
+    return pythons
 
 
 def require_ffmpeg(session: nox.Session) -> None:
@@ -227,17 +242,20 @@ for _interpreter in INTERPRETERS.values():
 @session("bench", "Measure how threads scale, all interpreters and GIL modes side by side.")
 def bench(session: nox.Session) -> None:
     """Run the arms of all interpreters in one interleaved experiment."""
-    pythons = []
-    for interpreter in INTERPRETERS.values():
-        try:
-            ensure.ensure(interpreter)
-        except InterpreterError as error:
-            if interpreter.required:
-                session.error(str(error))
-            session.log(f"without CPython {interpreter.name}: {error}")
-            continue
-        pythons.append(python_for(session, interpreter, BASE))
-    run_bench(session, pythons)
+    run_bench(session, every_python(session))
+
+
+@session("bench-engine", "Measure what the engine costs, beside SPDL and the bare parts, all arms.")
+def bench_engine(session: nox.Session) -> None:
+    """Ten blocks; -- --quick for a smoke run."""
+    run_bench(session, every_python(session), "engine")
+
+
+@session("soak", "End runs in every way, 1,000 times on each interpreter (long).")
+def soak(session: nox.Session) -> None:
+    """Each way a number of times in processes of its own; -- --repeat N for another number."""
+    for python in every_python(session):
+        session.run(python, "tests/soak/soak.py", *posargs(session), env=clean())
 
 
 @session("report", "Write the report anew from result files: ./noxw -s report -- RESULTS.")

@@ -24,7 +24,8 @@ ALLOWED = {
     "options": {"errors", "policy"},
     "stages": {"errors", "policy"},
     # Pipeline.run starts an engine: the one import against the direction, made when called.
-    "pipeline": {"errors", "options", "policy", "source", "stages", "engine"},
+    "pipeline": {"errors", "length", "options", "policy", "source", "stages", "engine"},
+    "length": {"stages", "pipeline"},
     "engine": {
         "errors",
         "runtime",
@@ -34,7 +35,11 @@ ALLOWED = {
         "stages",
         "pipeline",
         "engine",
+        "tuning",  # asked for numbers when a run starts, and only where a stage has none
     },
+    "observe": {"errors", "runtime", "options", "pipeline", "engine", "length", "observe"},
+    "tuning": {"errors", "runtime", "source", "stages", "pipeline", "tuning"},
+    "interop": {"*"},
     "detection": {"errors", "runtime", "rng", "detection"},
     "lab": {"*"},
     "doctor": {"errors", "runtime"},
@@ -46,6 +51,7 @@ ALLOWED = {
 GUARDED = {
     "torch": {"interop"},
     "spdl": {"engine/spdl.py"},
+    "tqdm": {"observe"},
     "matplotlib": {"lab"},
     "jinja2": {"lab"},
     "pycocotools": set(),

@@ -1,5 +1,6 @@
 """A staged data loader for object detection on free-threaded Python."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
@@ -26,7 +27,11 @@ from .policy import FailureRecord, Retry
 from .stages import Aggregator
 
 if TYPE_CHECKING:
+    from .observe.log import log_every
+    from .observe.profile import profile
+    from .observe.progress import progress
     from .rng import sample_rng
+    from .tuning import tune
 
 __all__ = [
     "Aggregator",
@@ -50,15 +55,27 @@ __all__ = [
     "StageError",
     "StuckOperation",
     "TooManyFailures",
+    "log_every",
+    "profile",
+    "progress",
     "sample_rng",
+    "tune",
 ]
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    # NumPy takes longer to import than all of ftloader, and describing a pipeline does not need it.
-    if name == "sample_rng":
-        from .rng import sample_rng
+#: Names that come with their module when they are first used: NumPy takes longer to import than
+#: all of ftloader, and describing a pipeline needs none of these.
+_LATE = {
+    "log_every": "observe.log",
+    "profile": "observe.profile",
+    "progress": "observe.progress",
+    "sample_rng": "rng",
+    "tune": "tuning",
+}
 
-        return sample_rng
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)

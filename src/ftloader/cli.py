@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": ("what this interpreter and machine can do", "ftloader.doctor"),
     "synth": ("make a COCO folder of synthetic images", "ftloader.detection.synthetic.cli"),
     "report": ("make a report from result files", "ftloader.lab.report"),
+    "profile": ("where a pipeline's time goes", "ftloader.observe.command"),
 }
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from .errors import PipelineError
+from .length import known_length, source_length
 from .options import RunKeywords, run_options
 from .policy import OnError, Retry
 from .source import OneShot, is_one_shot, is_source
@@ -243,6 +244,16 @@ class Pipeline[T]:
         """Start a fresh run on the default engine; it stops when the iterator is dropped."""
         return self.run()
 
+    def __len__(self) -> int:
+        """Return how many items a run gives; a ``TypeError`` where only running it would tell."""
+        length = known_length(self)
+        if length is None:
+            raise TypeError("how many items this pipeline gives is not known before it has run")
+        return length
+
+    def __bool__(self) -> bool:
+        return True  # a description of no items is a description
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Pipeline):
             return NotImplemented
@@ -276,7 +287,5 @@ class Pipeline[T]:
 
 def _source_text(source: Any) -> str:
     name = getattr(source, "__name__", None) or type(source).__name__
-    try:
-        return f"{name} of {len(source)}"
-    except TypeError:
-        return str(name)
+    length = source_length(source)
+    return str(name) if length is None else f"{name} of {length}"

@@ -123,4 +123,4 @@ def exceeds(limit: int | float | None, failures: int, seen: int, *, final: bool 
         return False
     if isinstance(limit, int):
         return failures > limit
-    return (final or seen >= PROBATION) and failures > limit * seen
+    return (final or seen >= PROBATION) and seen > 0 and failures / seen > limit

@@ -1,98 +1,79 @@
-"""What an engine costs per item: operations that do nothing, beside a bare pool in the same run.
+"""What an engine costs, in short form: the engine experiment's cells, a few rounds of each.
 
     ./noxw -s tests-3.13t -- tests/bench
 
-Read ratios between rows of one run, never times of two runs.
+Rows of one group do the same amount of work; read ratios between them, never times of two runs.
+A row's time includes starting and ending; ``extra_info`` holds the value as the experiment defines
+it. Targets are judged by ``experiments/engine`` alone.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
-from threading import Thread
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from ftloader import Pipeline
+from ftloader.detection.synthetic import SyntheticSpec, write_synthetic_coco
+from ftloader.lab import experiment, inputs
+from ftloader.lab.costs import Cell, Contender, describe
 
+SCRIPT = Path(__file__).parents[2] / "experiments" / "engine" / "run.py"
+CELLS = describe.load(SCRIPT).cells
+CASES = [(cell, one) for cell in CELLS for one in cell.contenders]
+
+#: Work of a row, by the beginning of the cell's name; other cells use their own first amount.
+AMOUNTS = {"noop": 2_000, "counting": 20_000, "crossing": 1_000}
 ITEMS = 5_000
-WORKERS = 2
 
 
-def same(x: int) -> int:
-    return x
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> experiment.Inputs:
+    folder = tmp_path_factory.mktemp("coco") / "data"
+    write_synthetic_coco(SyntheticSpec(images=6, seed=3), folder, progress=False)
+    return inputs.choose(folder, 4, seed=1)[0]
 
 
-async def asame(x: int) -> int:
-    return x
+@pytest.mark.parametrize(
+    ("cell", "contender"), CASES, ids=[f"{cell.name}-{one.name}" for cell, one in CASES]
+)
+def test_a_contender(
+    benchmark: BenchmarkFixture, drawn: experiment.Inputs, cell: Cell, contender: Contender
+) -> None:
+    amount = AMOUNTS.get(cell.name.partition("_")[0], cell.first)
+    benchmark.group = f"{cell.title} ({amount})"
+    measured = benchmark.pedantic(
+        contender.measure, args=(drawn, amount), rounds=3, warmup_rounds=1
+    )
+    benchmark.extra_info.update(value=measured.value, unit=cell.unit)
+    assert measured.seconds > 0
 
 
-def bare_pool(items: Iterable[int]) -> Iterator[int]:
-    """One submit per item with a bounded window, results in input order."""
-    window: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for item in items:
-            window.append(pool.submit(same, item))
-            if len(window) > 8:
-                yield window.popleft().result()
-        yield from (future.result() for future in window)
+def same(item: int) -> int:
+    return item
 
 
-def bare_queues(items: Iterable[int]) -> Iterator[int]:
-    """Threads and ``SimpleQueue``, one item per hop, unbounded and unordered."""
-    inputs: SimpleQueue[int | None] = SimpleQueue()
-    outputs: SimpleQueue[int] = SimpleQueue()
-
-    def work() -> None:
-        while (item := inputs.get()) is not None:
-            outputs.put(same(item))
-
-    threads = [Thread(target=work) for _ in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    count = 0
-    for item in items:
-        inputs.put(item)
-        count += 1
-    for _ in threads:
-        inputs.put(None)
-    for _ in range(count):
-        yield outputs.get()
-    for thread in threads:
-        thread.join()
+async def asame(item: int) -> int:
+    return item
 
 
-def pipeline(op: Any, stages: int = 1, **options: Any) -> Pipeline[Any]:
-    described: Pipeline[Any] = Pipeline(range(ITEMS))
-    for _ in range(stages):
-        described = described.pipe(op, concurrency=WORKERS, **options)
-    return described
-
-
-CASES: dict[str, Callable[[], Iterable[Any]]] = {
-    "bare pool, one submit per item": lambda: bare_pool(range(ITEMS)),
-    "bare threads and queues": lambda: bare_queues(range(ITEMS)),
-    "threads, no stage": lambda: pipeline(same, 0),
-    "threads, 1 stage": lambda: pipeline(same),
-    "threads, 1 stage, completion order": lambda: pipeline(same, output_order="completion"),
-    "threads, 3 stages": lambda: pipeline(same, 3),
-    "threads, 1 async stage": lambda: pipeline(asame),
-    "threads, aggregate": lambda: pipeline(same).aggregate(32),
-    "serial, 1 stage": lambda: pipeline(same).run("serial"),
-    "spdl, 1 stage": lambda: pipeline(same).run("spdl"),
+PIPELINES: dict[str, tuple[Any, int]] = {
+    "no stage": (Pipeline(range(ITEMS)), ITEMS),
+    "1 stage": (Pipeline(range(ITEMS)).pipe(same, concurrency=2), ITEMS),
+    "1 async stage": (Pipeline(range(ITEMS)).pipe(asame, concurrency=2), ITEMS),
+    "aggregate": (Pipeline(range(ITEMS)).pipe(same, concurrency=2).aggregate(50), ITEMS // 50),
+    "1 stage, serial": (Pipeline(range(ITEMS)).pipe(same), ITEMS),
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_items_that_need_no_work(benchmark: BenchmarkFixture, case: str) -> None:
-    def run() -> int:
-        return sum(1 for _ in CASES[case]())
-
-    benchmark.group = f"{ITEMS} items that need no work"
-    benchmark.extra_info["items"] = ITEMS
-    count = benchmark.pedantic(run, rounds=5, warmup_rounds=1)
-    assert count == (-(-ITEMS // 32) if "aggregate" in case else ITEMS)
+@pytest.mark.parametrize("case", PIPELINES)
+def test_a_whole_short_run(benchmark: BenchmarkFixture, case: str) -> None:
+    pipeline, expected = PIPELINES[case]
+    engine = "serial" if case.endswith("serial") else "threads"
+    benchmark.group = f"{ITEMS} items that need no work, from start to end"
+    count = benchmark.pedantic(
+        lambda: sum(1 for _ in pipeline.run(engine)), rounds=5, warmup_rounds=1
+    )
+    assert count == expected

@@ -14,6 +14,7 @@ import pytest
 
 from ftloader import Pipeline, PipelineError, Retry, RunError, StageError, TooManyFailures
 from ftloader.engine import ENGINES
+from ftloader.policy import exceeds
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -189,6 +190,12 @@ def test_a_rate_is_judged_after_a_hundred_items_and_at_the_end(
 ) -> None:
     pipeline = Pipeline(range(items)).pipe(fail_on_threes, on_error="skip", max_failures=rate)
     assert outcome(pipeline, engine)[1].startswith(end)
+
+
+@pytest.mark.parametrize("percent", range(1, 100))
+def test_a_rate_that_is_met_exactly_is_kept(percent: int) -> None:
+    assert not exceeds(percent / 100, percent, 100)
+    assert exceeds(percent / 100, percent + 1, 100)
 
 
 def test_stages_have_limits_of_their_own_and_the_run_has_one_for_all(engine: Any) -> None:

@@ -11,6 +11,5 @@ import pytest
 def no_second_look() -> Iterator[None]:
     """Let waits last for minutes, so that a lost wake-up is a hang and not a short delay."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ftloader.engine.channel.POLL", 600)
-        patch.setattr("ftloader.engine.waiting.POLL", 600)
+        patch.setattr("ftloader.engine.state.POLL", 600)
         yield

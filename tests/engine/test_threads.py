@@ -426,7 +426,7 @@ def test_a_worker_that_fails_inside_the_engine_ends_the_run(
     def broken(*_: Any) -> None:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("ftloader.engine.graph.FunctionWorker.run", broken)
+    monkeypatch.setattr("ftloader.engine.crew.FunctionWorker.run", broken)
     run = Pipeline(range(3)).pipe(lambda x: x).run()
     with pytest.raises(RuntimeError, match="please report") as caught:
         next(run)

@@ -61,9 +61,9 @@ class EventLoop:
         self._running.set()
         while not (self._state.stopped or self._state.exiting()):
             try:
-                await asyncio.wait_for(self._stop.wait(), POLL)
+                await asyncio.wait_for(self._stop.wait(), self._state.poll)
             except TimeoutError:
-                pass
+                self._state.collect()
         self._state.stop()  # what is cancelled from here on was cancelled by us
         # Each stage cancels its own operations, so that each is cancelled once: a second time
         # would cut its clean-up short.

@@ -73,9 +73,7 @@ class AsyncStage:
             if taken is None:
                 if self._ended:
                     return
-                future = self._loop.create_future()
-                self._hungry.append(future)
-                await future
+                await self._wait()
                 continue
             index, item = taken
             self._feed_another()
@@ -85,6 +83,15 @@ class AsyncStage:
                 return
             self._emit(index, last[0], True, self._leave_window)
             del last
+
+    async def _wait(self) -> None:
+        full = self._in_window >= self._window
+        future = self._loop.create_future()
+        self._hungry.append(future)
+        begin = _clock()
+        await future
+        if full:  # all other waiting is for items; the statistics take it for that
+            self._ends.counters.blocked += _clock() - begin
 
     def _take(self) -> tuple[int, Any] | None:
         if self._in_window >= self._window or self._asked or self._ended:
@@ -114,7 +121,8 @@ class AsyncStage:
             if not future.done():
                 future.set_result(None)
                 return
-        if self._slots < self._stage.workers and not (self._asked or self._ended):
+        ending = self._asked or self._ended or self._ends.state.stopped
+        if self._slots < self._stage.workers and not ending:
             self._open_slot()
 
     def _feed_all(self) -> None:

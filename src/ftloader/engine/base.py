@@ -83,7 +83,7 @@ class Run[T](ABC):
     @property
     @abstractmethod
     def failures(self) -> tuple[FailureRecord, ...]:
-        """What was skipped so far, in the order of the stream, stage by stage."""
+        """What was skipped so far, in the order of the stream, stage by stage; the first 10,000."""
 
     def spans(self) -> list[tuple[str, int, float, float, int]]:
         """Return what each worker did when: stage, worker, begin, end (seconds), items.

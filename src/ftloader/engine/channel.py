@@ -11,7 +11,7 @@ alone adds items without it, see :meth:`Channel.feed`):
 * At most ``capacity`` items are ready, plus the last chunk that was let in, and each writer may
   park one chunk of results that wait for an earlier ticket. Where all items come cheaply (made in
   microseconds by every stage so far, hence small) a few chunks per writer may be ready.
-* Nobody waits for ever: each wait ends when the run stops, and looks every ``POLL`` seconds
+* Nobody waits for ever: each wait ends when the run stops, and looks now and then
   whether the interpreter is going down.
 """
 
@@ -20,26 +20,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from .sequencer import Sequencer
-from .state import POLL, RunState, Stopped
-from .waiting import NAP, PATIENCE, Readers, Writers
+from .skips import Sieve
+from .state import RunState, Stopped
+from .waiting import NAP, PATIENCE, Bells, Nap, Readers, Wakers, Writers
 
 Taken = tuple[int, int, list[Any]]  # ticket, index of the first item, items
 EMPTY: Final = "empty"
 #: Chunks of cheap items per writer that may be ready: fewer, and both sides wait for each other.
 ELASTIC_CHUNKS: Final = 4
-
-
-class Sifter(Protocol):
-    """Takes skipped items out of the stream, in stream order."""
-
-    def sift(self, items: Sequence[Any]) -> list[Any]:
-        """Return what is to go on."""
-
-    def finish(self) -> Sequence[Any]:
-        """Return what the end of the input adds."""
 
 
 class Channel:
@@ -66,7 +57,7 @@ class Channel:
         writers: int,
         readers: int,
         elastic: bool = True,
-        sieve: Sifter | None = None,
+        sieve: Sieve | None = None,
     ) -> None:
         self._state = state
         self._capacity = capacity
@@ -77,10 +68,12 @@ class Channel:
         self._sieve = sieve
         self._sequencer = Sequencer() if ordered else None
         self._lock = threading.Lock()
-        self._reading = Readers(self._lock, readers)
-        self._writing = Writers(self._lock)
-        self._read_wakers: list[Callable[[], None]] = []
-        self._write_wakers: list[Callable[[], None]] = []
+        self._bells = Bells()
+        self._reading = Readers(self._lock, self._bells, readers)
+        self._writing = Writers(self._lock, self._bells)
+        self._nap = Nap()
+        self._read_wakers = Wakers()
+        self._write_wakers = Wakers()
         self._ready: deque[Any] = deque()
         self._early = 0  # items here that wait for an earlier ticket
         self._tickets = 0
@@ -102,15 +95,18 @@ class Channel:
         Raises:
             Stopped: the run was stopped.
         """
+        if not items and self._sequencer is None:
+            return
         room = self.room(pace)
         with self._lock:
-            while not self._has_room(ticket, room):
-                self._state.check()
-                self._writing.wait(ticket, room)
+            while not self._has_room(ticket, room) and not self._state.stopped:
+                if not self._writing.wait(ticket, room, self._state.poll):
+                    self._state.check()
             if self._state.stopped:
                 raise Stopped
             self.pace = pace
             self._enter(ticket, items, done)
+        self._bells.ring()
 
     def offer(
         self, ticket: int, items: Sequence[Any], done: bool, waker: Callable[[], None]
@@ -118,36 +114,29 @@ class Channel:
         """Hand over results if there is room; otherwise call ``waker`` once when there may be."""
         with self._lock:
             if not self._has_room(ticket, self._capacity):
-                self._write_wakers.append(waker)
+                self._write_wakers.add(waker)
                 return False
             self._enter(ticket, items, done)
-            return True
+        self._bells.ring()
+        return True
 
     def let_in(self, items: Sequence[Any], waker: Callable[[], None]) -> int:
-        """Hand over as many items as there is room for, in arrival order; return how many.
-
-        If some are left, ``waker`` is called once when there may be room.
-        """
+        """Hand over what there is room for and return how much; call ``waker`` for the rest."""
         with self._lock:
             count = min(len(items), max(0, self._capacity - len(self._ready)))
             if count:
                 self._enter(0, items[:count], True)
             if count < len(items):
-                self._write_wakers.append(waker)
-            return count
+                self._write_wakers.add(waker)
+        self._bells.ring()
+        return count
 
     def feed(self, item: Any, pace: int) -> bool:
         """Hand over one item of the only writer, in arrival order; cheaper than :meth:`put`.
 
         It takes the lock only if there is no room or somebody waits. Writer and reader each leave
-        word first and look second, so one of them sees the other.
-
-        Args:
-            item: the item.
-            pace: as for :meth:`put`.
-
-        Returns:
-            Whether that was all: otherwise it took the lock, and may have waited.
+        word first and look second, so one of them sees the other. Returns whether that was all:
+        otherwise it took the lock, and may have waited.
 
         Raises:
             Stopped: the run was stopped.
@@ -160,6 +149,7 @@ class Channel:
         if len(self._ready) >= self._reading.call_at or self._read_wakers:
             with self._lock:
                 self._announce()
+            self._bells.ring()
             return False
         return True
 
@@ -173,14 +163,14 @@ class Channel:
             self._reading.stride = limit
             if not self._wait_for_items(limit):
                 return None
-            return self._leave(min(limit, -(-len(self._ready) // self._readers)))
+            taken = self._leave(min(limit, -(-len(self._ready) // self._readers)))
+        self._bells.ring()
+        return taken
 
-    def read(self, limit: int, look: Callable[[], None] = lambda: None) -> list[Any]:
+    def read(self, limit: int, look: Callable[[], None] | None = None) -> list[Any]:
         """Take the next item, and with it what is there beyond ``capacity``; empty at the end.
 
-        Args:
-            limit: most items to take.
-            look: called now and then while waiting; what it raises ends the wait.
+        While waiting it calls ``look`` now and then; what that raises ends the wait.
 
         Raises:
             Stopped: the run was stopped.
@@ -188,7 +178,9 @@ class Channel:
         with self._lock:
             if not self._wait_for_items(limit, look):
                 return []
-            return self._leave(min(limit, max(1, len(self._ready) - self._capacity)))[2]
+            taken = self._leave(min(limit, max(1, len(self._ready) - self._capacity)))
+        self._bells.ring()
+        return taken[2]
 
     def poll(self, limit: int, waker: Callable[[], None]) -> Taken | Literal["empty"] | None:
         """Take what is ready; if nothing is, call ``waker`` once when there may be."""
@@ -196,21 +188,24 @@ class Channel:
             if not self._ready:
                 if not self._open:
                     return None
-                self._read_wakers.append(waker)
+                self._read_wakers.add(waker)
                 if not self._ready:  # see feed()
                     return EMPTY
                 self._read_wakers.remove(waker)
-            return self._leave(min(limit, len(self._ready)))
+            taken = self._leave(min(limit, len(self._ready)))
+        self._bells.ring()
+        return taken
 
     def close(self) -> None:
-        """Say that one writer has written all it will; a writer that was stopped says nothing."""
+        """Say that one writer has written all it will (one that was stopped does not)."""
         with self._lock:
             self._open -= 1
             if not self._open:
                 if self._sieve is not None:
                     self._ready.extend(self._sieve.finish())
                 self._reading.call_all()
-                self._read_wakers = call(self._read_wakers)
+                self._read_wakers.call()
+        self._bells.ring()
 
     def clear(self) -> None:
         """Let go of everything in here; for a run that has ended."""
@@ -225,10 +220,15 @@ class Channel:
         try:
             self._reading.call_all()
             self._writing.call_all()
-            self._read_wakers = call(self._read_wakers)
-            self._write_wakers = call(self._write_wakers)
+            self._read_wakers.call()
+            self._write_wakers.call()
         finally:
             self._lock.release()
+        self._bells.ring()
+
+    def has_items(self) -> bool:
+        """Tell whether a reader would not have to wait."""
+        return bool(self._ready)
 
     def room(self, pace: int) -> int:
         """Return how many items may be ready before a writer of that pace has to wait."""
@@ -244,16 +244,23 @@ class Channel:
         ahead = ticket - self._sequencer.next
         return len(self._ready) + self._early < room and ahead < room
 
-    def _wait_for_items(self, limit: int, look: Callable[[], None] = lambda: None) -> bool:
-        nap, patience = limit > 1 and self.pace > 1, PATIENCE if limit > 1 else POLL
-        while not (self._ready or self._state.stopped):
-            if not self._open:
-                return False
-            self._state.check()
-            look()
-            self._reading.wait(NAP if nap else min(patience, POLL), nap, self._ready)
-            nap, patience = False, 2 * patience
-        if self._state.stopped:
+    def _wait_for_items(self, limit: int, look: Callable[[], None] | None = None) -> bool:
+        state, ready = self._state, self._ready
+        if not ready and not state.stopped:
+            patience = PATIENCE if limit > 1 else state.poll
+            nap = limit > 1 and self.pace > 1 and self._nap.pays()
+            while not (ready or state.stopped):
+                if not self._open:
+                    return False
+                seconds = NAP if nap else min(patience, state.poll)
+                if not self._reading.wait(seconds, nap, ready) and not nap:
+                    state.check()
+                    if look is not None:
+                        look()
+                if nap:
+                    self._nap.learn(len(ready))
+                nap, patience = False, 2 * patience
+        if state.stopped:
             raise Stopped
         return True
 
@@ -266,13 +273,15 @@ class Channel:
             if self._writing and self._sequencer.next != before:
                 self._writing.call(self._has_room, len(items))
         self._ready.extend(items if self._sieve is None else self._sieve.sift(items))
+        if len(self._ready) <= self._writing.call_at:  # who was called has brought nothing
+            self._writing.call(self._has_room)
         self._announce()
 
     def _announce(self) -> None:
         if len(self._ready) >= self._reading.call_at:
             self._reading.call(len(self._ready))
         if self._ready:
-            self._read_wakers = call(self._read_wakers)
+            self._read_wakers.call()
 
     def _leave(self, count: int) -> Taken:
         ready = self._ready
@@ -283,14 +292,7 @@ class Channel:
         if len(ready) <= self._writing.call_at:
             self._writing.call(self._has_room)
         if self._write_wakers and 2 * len(ready) <= self._capacity:
-            self._write_wakers = call(self._write_wakers)
+            self._write_wakers.call()
         if len(ready) >= self._reading.call_at:
             self._announce()
         return taken
-
-
-def call(wakers: list[Callable[[], None]]) -> list[Callable[[], None]]:
-    """Call each waker, once; return the empty list that takes their place."""
-    for waker in wakers:
-        waker()
-    return []

@@ -2,7 +2,8 @@
 
 An envelope is one value or failure in a tuple of its own, because SPDL takes a bare ``None`` for
 "drop this item". A generator is run to its end inside one call, and what it yielded comes back as
-a list of envelopes. SPDL calls an operation from several threads, so a lock guards its counters.
+a list of envelopes. SPDL calls an operation from several threads, so a lock guards its counters;
+and in input order it calls more at once than a stage allows, so each waits here for its turn.
 """
 
 from __future__ import annotations
@@ -45,9 +46,20 @@ class Operation:
         self._rescue = Rescue(stage, state, counters)
         self._lock = threading.Lock()
         self._many = stage.kind in ("generator", "async generator")
+        self._slots = threading.Semaphore(stage.workers)
+        self._async_slots = asyncio.Semaphore(stage.workers)
 
     def call(self, envelope: Envelope) -> Any:
         """Run a function or generator function."""
+        with self._slots:
+            return self._run(envelope)
+
+    async def acall(self, envelope: Envelope) -> Any:
+        """Run a coroutine function or async generator function."""
+        async with self._async_slots:
+            return await self._arun(envelope)
+
+    def _run(self, envelope: Envelope) -> Any:
         (item,) = envelope
         outputs: list[Any] = []
         begin = _clock()
@@ -65,8 +77,7 @@ class Operation:
             outputs.append(resolve(None, item, error))
         return self._tally(outputs, begin)
 
-    async def acall(self, envelope: Envelope) -> Any:
-        """Run a coroutine function or async generator function."""
+    async def _arun(self, envelope: Envelope) -> Any:
         (item,) = envelope
         outputs: list[Any] = []
         begin = _clock()

@@ -107,7 +107,7 @@ def name_item(stage: Pipe, item: Any) -> str:
             value = item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
             if isinstance(value, str | int):
                 return str(value)
-    except Exception as error:  # a key that fails must not hide the operation's own error
+    except BaseException as error:  # a key that fails must not hide the operation's own error
         return f"{type(item).__name__}, whose key raised {type(error).__name__}"
     return describe(item)
 
@@ -131,7 +131,7 @@ def describe(item: Any) -> str:
         if hasattr(item, "dtype") and hasattr(item, "shape"):  # an array or a tensor
             return f"{item.dtype} {type(item).__name__} of shape {tuple(item.shape)}"
         return reprlib.repr(item)
-    except Exception as error:  # a user's __repr__ must not hide the operation's own error
+    except BaseException as error:  # a user's __repr__ must not hide the operation's own error
         return f"{type(item).__name__}, whose repr raised {type(error).__name__}"
 
 

@@ -16,14 +16,12 @@ from .channel import Channel
 from .failure import source_failure
 from .state import RunState
 from .stats import Counters
-from .workers import CHUNK_SECONDS, MAX_CHUNK, Pace
+from .workers import CHEAP, MAX_CHUNK, Pace
 
 #: Iterators that never block and never raise anything of the user's.
 PLAIN: Final = frozenset(
     map(type, (iter([]), iter(()), iter(range(0)), iter(range(1 << 64)), iter(""), iter(b"")))
 )
-#: Seconds below which an item is as cheap as can be.
-CHEAP: Final = CHUNK_SECONDS / MAX_CHUNK
 
 _clock = time.perf_counter
 

@@ -7,7 +7,6 @@ to that pool. Each worker owns its counters. No thread refers to the run object.
 from __future__ import annotations
 
 import concurrent.futures
-import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -20,17 +19,17 @@ from ..pipeline import Pipeline
 from ..source import open_source
 from ..stages import Pipe
 from .aio import EventLoop, read_async_source
-from .astage import AsyncStage
 from .channel import Channel
+from .crew import async_stage, workers
 from .failure import SOURCE, source_failure
 from .feed import read_source
 from .plan import Part, concurrency_of, plan
-from .regroup import Regrouper, regroup
+from .shares import divide
 from .skips import Sieve, SkipLog
 from .state import RunState
 from .stats import Counters, StageStats, add_up
 from .watch import Watched, kind_of_stage, stuck_text
-from .workers import Ends, FunctionWorker, Step, apply_generator, guarded
+from .workers import Ends, guarded
 
 #: How long dropping a run waits for its threads; they end by themselves if it takes longer.
 DROP_SECONDS = 1.0
@@ -50,7 +49,8 @@ class Graph:
     def __init__(self, pipeline: Pipeline[Any], options: RunOptions) -> None:
         self.state = RunState()
         self.log = SkipLog(options)
-        self.memory_budget: int | None = None
+        self.shares = divide(pipeline, options, self.state)
+        self.memory_budget = sum(share.size for share in self.shares.values()) or None
         self._options = options
         self._prefetch, self._parts = plan(pipeline, options)
         self._watched: dict[str, Watched] = {
@@ -86,12 +86,12 @@ class Graph:
             before = self._channels[-1]
             counters = self._watch(part)
             target = self._channel(part, behind)
-            stage = part.last
-            if isinstance(stage, Pipe) and stage.is_async:
-                ends = Ends(stage.name, self.state, before, target, counters[-1][0])
-                async_stages.append(AsyncStage(stage, ends, part.capacity))
+            ends = [Ends(part.last.name, self.state, before, target, own) for own in counters[-1]]
+            if isinstance(part.last, Pipe) and part.is_async:
+                async_stages.append(async_stage(part, part.last, ends[0], self.shares))
             else:
-                self._start_workers(part, before, target, counters)
+                for work in workers(part, self.state, ends, counters, self.shares):
+                    self._submit(work)
             self._channels.append(target)
         if async_stages:
             self._start_loop(*(stage.run for stage in async_stages))
@@ -101,15 +101,20 @@ class Graph:
 
     def _watch(self, part: Part) -> list[list[Counters]]:
         """Make the counters of a part: one list per stage, one entry per worker."""
-        made = []
+        group: list[Watched] = []
+        fused = len(part.stages) > 1
         for stage in part.stages:
             workers = [Counters(trace=self._options.trace) for _ in range(part.ends)]
-            shared = part.is_async or len(part.stages) > 1
-            self._watched[stage.name] = Watched(
-                kind_of_stage(stage), concurrency_of(stage), workers, shared
+            watched = Watched(
+                kind_of_stage(stage),
+                concurrency_of(stage),
+                workers,
+                shared=part.is_async or fused,
+                group=group if fused else [],
             )
-            made.append(workers)
-        return made
+            group.append(watched)
+            self._watched[stage.name] = watched
+        return [watched.workers for watched in group]
 
     def _channel(self, part: Part, readers: int) -> Channel:
         stage = part.last
@@ -127,32 +132,6 @@ class Graph:
             elastic=part.prefetch is None,
             sieve=sieve,
         )
-
-    def _start_workers(
-        self, part: Part, source: Channel, target: Channel, counters: list[list[Counters]]
-    ) -> None:
-        stage = part.last
-        slots = [self._slots(stage) for stage in part.stages] if len(part.stages) > 1 else [None]
-        for number in range(part.threads):
-            ends = Ends(stage.name, self.state, source, target, counters[-1][number])
-            if not isinstance(stage, Pipe):
-                self._submit(regroup, Regrouper(stage), ends)
-            elif stage.kind == "generator":
-                self._submit(apply_generator, stage, ends)
-            else:
-                steps = [
-                    Step(stage, self.state, workers[number], slot)
-                    for stage, workers, slot in zip(part.stages, counters, slots, strict=True)
-                    if isinstance(stage, Pipe)
-                ]
-                self._submit(FunctionWorker(steps, source, target).run)
-
-    @staticmethod
-    def _slots(stage: Any) -> queue.SimpleQueue[None]:
-        slots: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(concurrency_of(stage)):
-            slots.put(None)
-        return slots
 
     def _start_loop(self, *tasks: Any) -> None:
         self._loop_started = True
@@ -244,10 +223,11 @@ class Graph:
 
     def stage_stats(self, elapsed: float) -> tuple[StageStats, ...]:
         """Return the counters of the source and every stage."""
+        held = {name: (share.used, share.peak) for name, share in self.shares.items()}
         return tuple(
-            add_up(name, watched.workers, watched.kind, watched.concurrency)
+            add_up(name, watched.workers, watched.kind, watched.concurrency, held.get(name, (0, 0)))
             if not watched.shared
-            else watched.shared_stats(name, elapsed)
+            else watched.shared_stats(name, elapsed, held.get(name, (0, 0)))
             for name, watched in self._watched.items()
         )
 

@@ -17,7 +17,7 @@ from ..options import RunOptions
 from ..pipeline import Pipeline
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
 
-Step = Pipe | Aggregate | Disaggregate
+Stage = Pipe | Aggregate | Disaggregate
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Part:
         prefetch: results that may wait behind, if the description says so.
     """
 
-    stages: tuple[Step, ...]
+    stages: tuple[Stage, ...]
     prefetch: int | None = None
 
     @property
@@ -38,7 +38,7 @@ class Part:
         return isinstance(self.last, Pipe) and self.last.is_async
 
     @property
-    def last(self) -> Step:
+    def last(self) -> Stage:
         """The stage whose results leave."""
         return self.stages[-1]
 
@@ -68,7 +68,7 @@ class Part:
         return max(2, concurrency_of(self.last))
 
 
-def concurrency_of(stage: Step) -> int:
+def concurrency_of(stage: Stage) -> int:
     """Return how many operations of a stage may run at once."""
     return stage.workers if isinstance(stage, Pipe) else 1
 
@@ -99,7 +99,7 @@ def apart(part: Part) -> Iterator[Part]:
     yield Part(part.stages[-1:], part.prefetch)
 
 
-def fits(part: Part, stage: Step) -> bool:
+def fits(part: Part, stage: Stage) -> bool:
     """Tell whether a stage can be fused with the part before it."""
     last = part.last
     return (

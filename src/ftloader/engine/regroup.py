@@ -56,6 +56,7 @@ class Regrouper:
     """One regrouping stage of one run, with its errors turned into failures in the stream."""
 
     def __init__(self, stage: Aggregate | Disaggregate) -> None:
+        self.stage = stage
         self._name = stage.name
         self._count = 0
         self._rule: Aggregator

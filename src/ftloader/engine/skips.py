@@ -21,6 +21,8 @@ from .failure import Failure, Skipped
 
 #: Errors that a broken limit shows.
 SHOWN: Final = 10
+#: Records that a run keeps; the quarantine file gets all.
+KEPT: Final = 10_000
 
 
 class SkipLog:
@@ -40,6 +42,7 @@ class SkipLog:
         self._limit = options.max_failures
         self._file = options.quarantine
         self._records: list[FailureRecord] = []
+        self._count = 0
         self._shown: list[StageError] = []
         if self._file is not None:
             self._write("")
@@ -53,7 +56,9 @@ class SkipLog:
     def add(self, item: Skipped, seen: int) -> RunError | None:
         """Record a skipped item; return the error that it makes if it breaks the run's limit."""
         with self._lock:
-            self._records.append(item.record)
+            self._count += 1
+            if len(self._records) < KEPT:
+                self._records.append(item.record)
             if len(self._shown) < SHOWN:
                 self._shown.append(item.error)
             if self._file is not None:
@@ -63,17 +68,16 @@ class SkipLog:
                     broken = RunError(str(error))
                     broken.__cause__ = error.__cause__
                     return broken
-            if exceeds(self._limit, len(self._records), seen):
-                return too_many("the run", self._limit, len(self._records), seen, self._shown)
+            if exceeds(self._limit, self._count, seen):
+                return too_many("the run", self._limit, self._count, seen, self._shown)
             return None
 
     def finish(self, seen: int) -> RunError | None:
         """Return the error of a broken limit at the end of the run, however short that was."""
         with self._lock:
-            failures = len(self._records)
-            if not exceeds(self._limit, failures, seen, final=True):
+            if not exceeds(self._limit, self._count, seen, final=True):
                 return None
-            return too_many("the run", self._limit, failures, seen, self._shown)
+            return too_many("the run", self._limit, self._count, seen, self._shown)
 
     def _write(self, line: str) -> None:
         assert self._file is not None

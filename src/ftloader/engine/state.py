@@ -25,6 +25,13 @@ class WaitingPlace(Protocol):
         """Wake them, so that they see that the run was stopped."""
 
 
+class Collector(Protocol):
+    """What takes memory back through the thread that made it."""
+
+    def collect(self) -> None:
+        """Take back what the calling thread made."""
+
+
 class RunState:
     """Whether a run goes on: shared by its channels and workers, written by few, read by all."""
 
@@ -40,6 +47,10 @@ class RunState:
         #: executor and then joins the others, so a run that nobody stopped has to end when one of
         #: these is gone.
         self.attendants: list[threading.Thread] = []
+        #: Seconds between two looks of whoever waits.
+        self.poll = POLL
+        #: The memory budget's shares, if the run has one.
+        self.shares: list[Collector] = []
         self._waiting_places: list[WaitingPlace] = []
         self._workers: set[threading.Thread] = set()
         self._ended = threading.Event()
@@ -63,7 +74,7 @@ class RunState:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.check()
-            self._ended.wait(min(left, POLL))
+            self._ended.wait(min(left, self.poll))
         self.check()
 
     def enlist(self) -> None:
@@ -93,6 +104,12 @@ class RunState:
             self.stopped = True  # so that a reader is told, instead of seeing an end
         if self.stopped:
             raise Stopped
+        self.collect()
+
+    def collect(self) -> None:
+        """Take back what the calling thread has leased and others have released."""
+        for share in self.shares:
+            share.collect()
 
     def exiting(self) -> bool:
         """Tell whether the interpreter is going down."""

@@ -20,6 +20,8 @@ STEPS: Final = 8
 LOWEST: Final = -24
 BUCKETS: Final = 40 * STEPS
 
+_frexp = math.frexp
+
 Span = tuple[float, float, int]  # begin, end, items
 
 
@@ -82,9 +84,10 @@ class Counters:
 
     def timed(self, begin: float, end: float, items: int) -> None:
         """Count work on some items; each is taken to have cost the same."""
-        self.busy += end - begin
+        seconds = end - begin
+        self.busy += seconds
         if items:
-            self.durations[bucket((end - begin) / items)] += items
+            self.durations[bucket(seconds / items)] += items
         if self.spans is not None:
             self.spans.append((begin, end, items))
 
@@ -194,9 +197,9 @@ def add_up(
 
 def bucket(seconds: float) -> int:
     """Return the histogram bucket of a duration."""
-    mantissa, exponent = math.frexp(seconds)  # mantissa in [0.5, 1)
-    place = (exponent - LOWEST) * STEPS + int((2 * mantissa - 1) * STEPS)
-    return min(max(place, 0), BUCKETS - 1)
+    mantissa, exponent = _frexp(seconds)  # mantissa in [0.5, 1)
+    place = (exponent - LOWEST - 1) * STEPS + int(2 * STEPS * mantissa)
+    return place if 0 <= place < BUCKETS else 0 if place < 0 else BUCKETS - 1
 
 
 def quantile(durations: Sequence[int], share: float) -> float:

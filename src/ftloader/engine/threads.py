@@ -19,6 +19,7 @@ from ..policy import FailureRecord
 from .base import Run, stopped
 from .failure import Failure
 from .graph import Graph
+from .leasing import Leases, opened, release
 from .state import Stopped
 from .stats import RunStats
 from .workers import MAX_CHUNK
@@ -39,6 +40,8 @@ class ThreadsRun(Run[Any]):
         self._took: float | None = None
         self._graph = Graph(pipeline, options)
         self._items: deque[Any] = deque()  # read, and not yet asked for
+        self._leases: deque[Leases] = deque()  # of the items that the reader may still hold
+        self._chunk = MAX_CHUNK if self._graph.memory_budget is None else 1
         # No thread refers to this object, so dropping it ends the run.
         self._drop = weakref.finalize(self, self._graph.drop)
         self._drop.atexit = False  # by then the pool has been joined
@@ -55,6 +58,7 @@ class ThreadsRun(Run[Any]):
         return item
 
     def _next(self) -> Any:
+        self._let_go(keep=1)
         if not self._items:
             self._items.extend(self._read_on())
         try:
@@ -63,12 +67,21 @@ class ThreadsRun(Run[Any]):
             raise stopped() from None
         if type(item) is Failure:
             raise self._graph.with_others(item.error)
+        item, leases = opened(item)
+        self._leases.append(leases)
         return item
+
+    def _let_go(self, keep: int) -> None:
+        # A loop still holds its last item while it asks for the next, so that one is kept counted.
+        while len(self._leases) > keep:
+            release(self._leases.popleft())
 
     def _read_on(self) -> list[Any]:
         begin = time.perf_counter()
+        if self._leases and not self._graph.sink.has_items():
+            self._let_go(keep=0)  # or nothing might ever come: what is missing is these bytes
         try:
-            items = self._graph.sink.read(MAX_CHUNK, self._graph.look)
+            items = self._graph.sink.read(self._chunk, self._graph.look)
         except Stopped:
             if self._graph.state.crash is not None:
                 raise RuntimeError("ftloader's engine failed; please report this") from (

@@ -1,31 +1,105 @@
 """Who waits at a channel, and when they are called.
 
 Everything here belongs to one channel and is protected by its lock, which a waiting thread lets go
-of. Who waits leaves a *bell*, a lock that is held until somebody rings it: that is cheaper than a
-``Condition``, and a call reaches the one thread it is meant for.
+of. Who waits leaves a *bell*, a queue that somebody rings by putting something in: that is cheaper
+than a ``Condition`` and, on a free-threaded build, than a lock (experiments/engine), and a call
+reaches the one thread it is meant for. Bells are rung after the channel's lock was let go of: who
+is called would run into it otherwise.
 
 Readers of expensive items are called at once, one for each item. Cheap items gather first, because
 a call costs more than they do: a reader naps before it waits, and an idle one is not called for
 less than a chunk while another is at work. It looks by itself after ``PATIENCE``, then after twice
-as long, and so on, for the other may have met an item that keeps it.
+as long, and so on, for the other may have met an item that keeps it. Where naps gather nothing,
+because the source waits for the reader, they are given up but for a few.
 """
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sized
 from typing import Final
 
-from .state import POLL
-
 #: Seconds a reader of cheap items lets them gather.
 NAP: Final = 1e-4
 #: Seconds until an idle reader looks whether those at work leave cheap items lying.
 PATIENCE: Final = 2e-3
+#: Items that make a nap worth its while, and waits without one after naps that were not.
+GATHERED: Final = 4
+MOST_WITHOUT: Final = 256
 #: More items than ever wait.
 NEVER: Final = sys.maxsize
+
+
+Bell = queue.SimpleQueue[None]
+
+
+class Bells:
+    """Bells that are to be rung as soon as the channel's lock has been let go of."""
+
+    def __init__(self) -> None:
+        self._due: list[Bell] = []
+
+    def add(self, bell: Bell) -> None:
+        """Have a bell rung; called with the lock held."""
+        self._due.append(bell)
+
+    def ring(self) -> None:
+        """Ring what is due; called without the lock, and any thread may ring for another."""
+        while self._due:
+            try:
+                self._due.pop().put(None)
+            except IndexError:  # another thread was faster
+                return
+
+
+class Wakers:
+    """What the event loop has left to be called once, as it never waits here itself."""
+
+    def __init__(self) -> None:
+        self._wakers: list[Callable[[], None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._wakers)
+
+    def add(self, waker: Callable[[], None]) -> None:
+        """Leave word."""
+        self._wakers.append(waker)
+
+    def remove(self, waker: Callable[[], None]) -> None:
+        """Take word back."""
+        self._wakers.remove(waker)
+
+    def call(self) -> None:
+        """Call each, once."""
+        wakers, self._wakers = self._wakers, []
+        for waker in wakers:
+            waker()
+
+
+class Nap:
+    """Whether readers of cheap items are to nap, from what earlier naps gathered."""
+
+    def __init__(self) -> None:
+        self._without = 0  # waits without a nap, from here on
+        self._next = 1  # and after the next nap in vain
+
+    def pays(self) -> bool:
+        """Tell whether to nap at this wait."""
+        if self._without:
+            self._without -= 1
+            return False
+        return True
+
+    def learn(self, items: int) -> None:
+        """Learn how many items a nap has gathered."""
+        if items >= GATHERED:
+            self._next = 1
+        else:
+            self._without = self._next
+            self._next = min(2 * self._next, MOST_WITHOUT)
 
 
 class Readers:
@@ -33,13 +107,15 @@ class Readers:
 
     Args:
         lock: the channel's.
+        bells: the channel's.
         count: how many there are.
     """
 
-    def __init__(self, lock: threading.Lock, count: int) -> None:
+    def __init__(self, lock: threading.Lock, bells: Bells, count: int) -> None:
         self._lock = lock
+        self._bells = bells
         self._count = count
-        self._idle: deque[threading.Lock] = deque()  # bells, the longest waiting first
+        self._idle: deque[Bell] = deque()  # bells, the longest waiting first
         self._called = 0  # readers whose bell was rung and who are not back yet
         self._napping = 0
         #: How many items a reader would take.
@@ -47,32 +123,40 @@ class Readers:
         #: A reader is to be called when so many items are ready. Read without the lock.
         self.call_at = NEVER
 
-    def wait(self, seconds: float, nap: bool, ready: Sized) -> None:
-        """Let go of the lock and wait until called, or so long; not if an item is ready."""
-        bell = threading.Lock()
-        bell.acquire()
+    def wait(self, seconds: float, nap: bool, ready: Sized) -> bool:
+        """Let go of the lock and wait until called, or so long; not if an item is ready.
+
+        Returns:
+            Whether there was a call, rather than time running out.
+        """
+        bell: Bell = queue.SimpleQueue()
         self._idle.append(bell)
         self._napping += nap
         self._update()
+        rung = False
         try:
             # Looked at after leaving word, because the source adds items without the lock.
             if not ready:
                 self._lock.release()
                 try:
-                    bell.acquire(timeout=seconds)
+                    self._bells.ring()
+                    rung = wait_for(bell, seconds)
                 finally:
                     self._lock.acquire()
         finally:
             self._napping -= nap
-            if bell in self._idle:
-                self._idle.remove(bell)
-            else:
+            if rung or bell not in self._idle:
                 self._called -= 1
-            self._update()
+            else:
+                self._idle.remove(bell)
+                self._update()
+        return rung
 
     def call(self, ready: int) -> None:
         """Call as many as so many items make chunks, and are not on their way already."""
-        self._ring(max(1, ready // self.stride) - self._called)
+        count = max(1, ready // self.stride) - self._called
+        if count > 0:
+            self._ring(count)
 
     def call_all(self) -> None:
         """Call everybody."""
@@ -81,7 +165,7 @@ class Readers:
     def _ring(self, count: int) -> None:
         for _ in range(min(count, len(self._idle))):
             self._called += 1
-            self._idle.popleft().release()
+            self._bells.add(self._idle.popleft())
         self._update()
 
     def _update(self) -> None:
@@ -98,29 +182,31 @@ class Writers:
 
     Args:
         lock: the channel's.
+        bells: the channel's.
     """
 
-    def __init__(self, lock: threading.Lock) -> None:
+    def __init__(self, lock: threading.Lock, bells: Bells) -> None:
         self._lock = lock
+        self._bells = bells
         # Ticket -> its writer's bell, and the room it goes by.
-        self._waiting: dict[int, tuple[threading.Lock, int]] = {}
+        self._waiting: dict[int, tuple[Bell, int]] = {}
         #: They are called when so few items are left; -1 when nobody waits.
         self.call_at = -1
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def wait(self, ticket: int, room: int) -> None:
-        """Let go of the lock and wait until called, or for ``POLL`` seconds."""
+    def wait(self, ticket: int, room: int, seconds: float) -> bool:
+        """Let go of the lock and wait until called, or so long; tell whether it was a call."""
         # At half empty: a writer that fills the last free place each time would cross threads once
         # per item.
         self.call_at = max(self.call_at, (room - 1) // 2)
-        bell = threading.Lock()
-        bell.acquire()
+        bell: Bell = queue.SimpleQueue()
         self._waiting[ticket] = bell, room
         self._lock.release()
         try:
-            bell.acquire(timeout=POLL)
+            self._bells.ring()
+            return wait_for(bell, seconds)
         finally:
             self._lock.acquire()
             self._waiting.pop(ticket, None)
@@ -137,17 +223,26 @@ class Writers:
             bell, room = self._waiting[ticket]
             if has_room(ticket, room - coming):
                 del self._waiting[ticket]
-                bell.release()
+                self._bells.add(bell)
                 coming += 1
         self._settle()
 
     def call_all(self) -> None:
         """Call everybody."""
         for bell, _ in self._waiting.values():
-            bell.release()
+            self._bells.add(bell)
         self._waiting.clear()
         self._settle()
 
     def _settle(self) -> None:
         if not self._waiting:
             self.call_at = -1
+
+
+def wait_for(bell: Bell, seconds: float) -> bool:
+    """Wait until a bell rings, or so long; tell whether it rang."""
+    try:
+        bell.get(timeout=seconds)
+    except queue.Empty:
+        return False
+    return True

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..stages import Pipe, Stage
 from .stats import Counters, StageStats, add_up
@@ -15,7 +15,7 @@ from .stats import Counters, StageStats, add_up
 FRAMES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Watched:
     """One stage of a run and the counters of its workers.
 
@@ -25,12 +25,14 @@ class Watched:
         workers: the counters, one for each worker.
         shared: whether its workers do other things as well, so that only what they were busy with
             is known: the event loop's, and those of fused stages.
+        group: the stages that are fused, this one among them.
     """
 
     kind: str
     concurrency: int
     workers: list[Counters]
     shared: bool = False
+    group: list[Watched] = field(default_factory=list)
 
     @classmethod
     def alone(cls, kind: str) -> Watched:
@@ -45,11 +47,28 @@ class Watched:
         """Return how many items the stage has handed on."""
         return sum(counters.items_out for counters in self.workers)
 
-    def shared_stats(self, name: str, elapsed: float) -> StageStats:
-        """Return the counters, with all time not accounted for as starved."""
-        stats = add_up(name, self.workers, self.kind, self.concurrency)
-        rest = self.concurrency * elapsed - stats.busy - stats.blocked
-        return replace(stats, starved=max(0.0, rest))
+    def shared_stats(self, name: str, elapsed: float, held: tuple[int, int] = (0, 0)) -> StageStats:
+        """Return the counters, with the rest of the time as starved, or split where stages share.
+
+        Fused stages wait for each other: what came before one, and waiting for input, starved it;
+        what came behind, and waiting for room, blocked it.
+        """
+        stats = add_up(name, self.workers, self.kind, self.concurrency, held)
+        if not self.group:
+            rest = self.concurrency * elapsed - stats.busy - stats.blocked
+            return replace(stats, starved=max(0.0, rest))
+        place = self.group.index(self)
+        before = self.group[0].total("starved")
+        before += sum(stage.total("busy") for stage in self.group[:place])
+        behind = self.group[-1].total("blocked")
+        behind += sum(stage.total("busy") for stage in self.group[place + 1 :])
+        rest = max(0.0, self.concurrency * elapsed - stats.busy)
+        blocked = rest * behind / (before + behind) if behind else 0.0
+        return replace(stats, starved=rest - blocked, blocked=blocked)
+
+    def total(self, counter: str) -> float:
+        """Return one counter, added up over the workers."""
+        return float(sum(getattr(counters, counter) for counters in self.workers))
 
 
 def kind_of_stage(stage: Stage) -> str:

@@ -18,13 +18,15 @@ from ..stages import Pipe
 from .channel import Channel
 from .failure import Failure, Skipped, contained, refuse_coroutine
 from .rescue import Rescue
-from .state import POLL, RunState, Stopped
+from .state import RunState, Stopped
 from .stats import Counters
 
 #: Work in one chunk, in seconds: about a hundred times what a hand-over costs.
 CHUNK_SECONDS: Final = 1e-3
 #: Most items in one chunk.
 MAX_CHUNK: Final = 64
+#: Seconds below which an item is as cheap as can be.
+CHEAP: Final = CHUNK_SECONDS / MAX_CHUNK
 
 _clock = time.perf_counter
 
@@ -92,7 +94,7 @@ class Step:
             return
         while True:
             try:
-                self.slots.get(timeout=POLL)
+                self.slots.get(timeout=self.state.poll)
                 return
             except queue.Empty:
                 self.state.check()
@@ -133,7 +135,8 @@ class FunctionWorker:
             del taken  # a worker that waits must not keep its last items alive
             self._apply(0, ticket, index, items, True)
             del items
-            pace.learn(count, self._spent)
+            if pace.limit < MAX_CHUNK or self._spent > count * CHEAP:
+                pace.learn(count, self._spent)
             begin = _clock()
         self._target.close()
 

@@ -140,7 +140,7 @@ class _Passes:
             self._one_pass()
         seconds = time.perf_counter() - begin
         used = time.process_time() - cpu
-        steal, others, accepted = _disturbance(before, provenance.cpu_times(), seconds, used)
+        steal, others, accepted = disturbance(before, provenance.cpu_times(), seconds, used)
         return Window(seconds, passes * self._items, used, steal, others, accepted)
 
     def _one_pass(self) -> None:
@@ -168,10 +168,21 @@ def _warm_up(passes: _Passes, shortest: float, most: int) -> tuple[int, int, boo
     return count, most, False
 
 
-def _disturbance(
+def disturbance(
     before: dict[str, float], after: dict[str, float], seconds: float, used: float
 ) -> tuple[float, float, bool]:
-    """Return the shares of steal and of other processes, and whether the window counts."""
+    """Say whether a window counts, from the CPU set's times around it.
+
+    Args:
+        before: ``provenance.cpu_times()`` when it began.
+        after: the same when it ended.
+        seconds: how long it took.
+        used: CPU seconds of this process, all threads, during it.
+
+    Returns:
+        The shares of the CPU set's time that the hypervisor and other processes took, and whether
+        the machine was quiet enough.
+    """
     if not before or not after:  # not Linux: cannot know, so nothing is refused
         return 0.0, 0.0, True
     capacity = seconds * runtime.usable_cores()

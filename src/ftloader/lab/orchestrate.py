@@ -133,9 +133,31 @@ def _process(bench: Bench, cell: Cell, role: str) -> dict[str, Any]:
         deadline=bench.deadline,
     )
     where = f"arm {cell.arm.name}, {_threads(cell.threads)}, block {cell.block + 1}"
+    interpreter = bench.interpreters[cell.arm.name]
+    record = ask(interpreter, "ftloader.lab.worker", cell.arm, job.to_json(), bench.deadline, where)
+    return {**record, "block": cell.block, "position": cell.position}
+
+
+def ask(
+    interpreter: Path, module: str, arm: Arm, job: str, deadline: float, where: str
+) -> dict[str, Any]:
+    """Run one worker process to its end and return its record.
+
+    Args:
+        interpreter: what to run it with.
+        module: the worker: it reads ``job`` on stdin and answers on stdout as ``worker`` does.
+        arm: whose environment it gets.
+        job: one JSON document.
+        deadline: seconds after which the worker ends itself; a little later it is ended.
+        where: which process this is, for messages.
+
+    Raises:
+        MeasurementError: it died, hung, or refused its own measurement.
+        KeyboardInterrupt: Ctrl-C; the process has been ended.
+    """
     with subprocess.Popen(
-        [str(bench.interpreters[cell.arm.name]), "-m", "ftloader.lab.worker"],
-        env=environment(cell.arm),
+        [str(interpreter), "-m", module],
+        env=environment(arm),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -144,17 +166,16 @@ def _process(bench: Bench, cell: Cell, role: str) -> dict[str, Any]:
     ) as child:
         try:
             # The worker ends itself at the deadline and prints its stacks; this is the backstop.
-            out, err = child.communicate(job.to_json(), timeout=bench.deadline + _GRACE)
+            out, err = child.communicate(job, timeout=deadline + _GRACE)
         except subprocess.TimeoutExpired:
             _end(child)
             raise MeasurementError(
-                f"{where}: the worker hung for {bench.deadline + _GRACE:.0f} s and was ended"
+                f"{where}: the worker hung for {deadline + _GRACE:.0f} s and was ended"
             ) from None
         except BaseException:
             _end(child)
             raise
-    record = _answer(out, err, child.returncode, where)
-    return {**record, "block": cell.block, "position": cell.position}
+    return _answer(out, err, child.returncode, where)
 
 
 def _answer(out: str, err: str, code: int, where: str) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from .statistics import Estimate
 from .summary import Point, Subject, Summary
 
 # Placeholder -> (CSS variable, colour on white paper).
-_INK, _RULE = "#010101", "#020202"
+INK, RULE = "#010101", "#020202"
 _COLOURS = {
-    _INK: ("var(--ink)", "#222222"),
-    _RULE: ("var(--rule)", "#cccccc"),
+    INK: ("var(--ink)", "#222222"),
+    RULE: ("var(--rule)", "#cccccc"),
     "#0a0101": ("var(--arm-0)", "#555555"),
     "#0a0202": ("var(--arm-1)", "#0072b2"),
     "#0a0303": ("var(--arm-2)", "#d55e00"),
@@ -32,25 +32,33 @@ _COLOURS = {
     "#0a0505": ("var(--arm-4)", "#cc79a7"),
 }
 _MARKS = (("o", "-"), ("s", "-"), ("^", "--"), ("D", "-."), ("v", ":"))
-_RC: dict[Any, Any] = {
+RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
-    "text.color": _INK,
-    "axes.edgecolor": _RULE,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
+    """How an arm is drawn."""
+
     colour: str
     marker: str
     dash: str
+
+
+def look(place: int) -> Look:
+    """Return the look of the arm at a place in the list of arms."""
+    marker, dash = _MARKS[place % len(_MARKS)]
+    return Look(list(_COLOURS)[2 + place % 5], marker, dash)
 
 
 def throughput(subject: Subject, summary: Summary) -> str:
@@ -68,10 +76,10 @@ def speedup(subject: Subject, summary: Summary) -> str:
     def extra(axes: Any) -> None:
         axes.set_ylabel("speed-up over own one thread")
         most = max(summary.threads)
-        axes.plot([1, most], [1, most], color=_INK, linewidth=0.8, dashes=(1, 2), zorder=1)
+        axes.plot([1, most], [1, most], color=INK, linewidth=0.8, dashes=(1, 2), zorder=1)
         half = (1 + most) / 2
         axes.annotate("ideal", (half, half), (-5, 3), textcoords="offset points", ha="right")
-        axes.axhline(1, color=_RULE, linewidth=0.8, zorder=0)
+        axes.axhline(1, color=RULE, linewidth=0.8, zorder=0)
         ceilings = [
             (one.threads, one.ratio.value)
             for one in summary.controls
@@ -79,7 +87,7 @@ def speedup(subject: Subject, summary: Summary) -> str:
         ]
         if ceilings:
             xs, ys = zip(*ceilings, strict=True)
-            axes.plot(xs, ys, "_", color=_INK, markersize=18, markeredgewidth=1.4, zorder=2)
+            axes.plot(xs, ys, "_", color=INK, markersize=18, markeredgewidth=1.4, zorder=2)
             axes.annotate(
                 "ceiling", (xs[-1], ys[-1]), (12, -3), textcoords="offset points", fontsize=8.5
             )
@@ -95,18 +103,17 @@ def _draw(
     scatter: bool,
 ) -> str:
     # A fixed salt: the same numbers give the same bytes.
-    with mpl.rc_context({**_RC, "svg.hashsalt": subject.name}):
+    with mpl.rc_context({**RC, "svg.hashsalt": subject.name}):
         figure = Figure(figsize=(5.2, 3.3), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         ends = []
         for place, series in enumerate(subject.series):
-            mark, dash = _MARKS[place % len(_MARKS)]
-            look = _Look(list(_COLOURS)[2 + place % 5], mark, dash)
+            own = look(place)
             points = [(point, found) for point in series.points if (found := pick(point))]
             if points:
-                _series(axes, points, look, scatter, shift=(place - 1) * 0.02)
-                ends.append((points[-1][0].threads, points[-1][1].value, series.arm.name, look))
+                _series(axes, points, own, scatter, shift=(place - 1) * 0.02)
+                ends.append((points[-1][0].threads, points[-1][1].value, series.arm.name, own))
         extra(axes)
         _frame(axes, subject, summary)
         _labels(axes, ends)
@@ -116,7 +123,7 @@ def _draw(
 
 
 def _series(
-    axes: Any, points: Sequence[tuple[Point, Estimate]], look: _Look, scatter: bool, shift: float
+    axes: Any, points: Sequence[tuple[Point, Estimate]], look: Look, scatter: bool, shift: float
 ) -> None:
     xs = [point.threads * (1 + shift) for point, _ in points]
     ys = [found.value for _, found in points]
@@ -145,7 +152,7 @@ def _frame(axes: Any, subject: Subject, summary: Summary) -> None:
     axes.minorticks_off()
     axes.set_xlabel("threads")
     axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
-    axes.grid(axis="y", color=_RULE, linewidth=0.6, alpha=0.6)
+    axes.grid(axis="y", color=RULE, linewidth=0.6, alpha=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(length=0)
     axes.margins(x=0.08)
@@ -154,7 +161,7 @@ def _frame(axes: Any, subject: Subject, summary: Summary) -> None:
             textcoords="offset points", fontsize=8, linespacing=1.1)  # fmt: skip
 
 
-def _labels(axes: Any, ends: Sequence[tuple[int, float, str, _Look]]) -> None:
+def _labels(axes: Any, ends: Sequence[tuple[int, float, str, Look]]) -> None:
     """Write each arm's name beside its last point, moved apart where they would touch."""
     low, high = axes.get_ylim()
     gap = 0.075 * (high - low)

@@ -62,7 +62,12 @@ def render(source: Path, out: Path) -> Path:
     """
     from . import plots  # matplotlib: only where a plot is drawn
 
-    summary = summarise(results.read(source))
+    file = results.read(source)
+    if file.header.get("form") == results.COSTS:
+        from .costs.report import render as render_costs
+
+        return render_costs(file, source, out)
+    summary = summarise(file)
     drawn = {
         (subject.name, kind): draw(subject, summary)
         for subject in summary.subjects
@@ -77,8 +82,8 @@ def render(source: Path, out: Path) -> Path:
         for key, svg in drawn.items()
     }
     page = out / HTML_NAME
-    page.write_text(_template("report.html.j2").render(**view, plots=inlined), encoding="utf-8")
-    text = _template("report.md.j2").render(**view)
+    page.write_text(template("report.html.j2").render(**view, plots=inlined), encoding="utf-8")
+    text = template("report.md.j2").render(**view)
     (out / MARKDOWN_NAME).write_text(text, encoding="utf-8")
     return page
 
@@ -96,21 +101,22 @@ def _view(summary: Summary, source: Path) -> dict[str, Any]:
         "shows_not": prose.shows_not(summary),
         "assertions": {arm.name: prose.arm_assertion(summary, arm.name) for arm in summary.arms},
         "incomparable": {arm.name: flag_differences(summary.baseline, arm) for arm in summary.arms},
-        "load": _load(records),
+        "load": load(records),
         "steal": sum(r["after"]["steal_seconds"] - r["before"]["steal_seconds"] for r in records),
         "collections": sum(
             sum(r["after"]["collections"]) - sum(r["before"]["collections"]) for r in records
         ),
         "seconds": sum(record["seconds"] for record in records),
-        "packages": _packages(records),
+        "packages": packages(records),
         "build": {record["arm"]: record["provenance"] for record in records},
-        "flags": _flags,
+        "flags": flags,
         "digest": hashlib.blake2b(source.read_bytes(), digest_size=8).hexdigest(),
         "source": results.FILE_NAME,
     }
 
 
-def _template(name: str) -> Any:
+def template(name: str) -> Any:
+    """Return one of the laboratory's templates, with its filters."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -135,7 +141,8 @@ def _label(summary: Summary, key: tuple[str, str]) -> str:
     return html.escape(f"{subject.title}: {what} against threads; the table below has the numbers")
 
 
-def _packages(records: Sequence[Mapping[str, Any]]) -> list[str]:
+def packages(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the package versions of all processes, each combination once."""
     found = {
         ", ".join(f"{name} {version}" for name, version in r["provenance"]["packages"].items())
         for r in records
@@ -143,7 +150,7 @@ def _packages(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted(found)
 
 
-def _flags(flags: Mapping[str, str]) -> str:
+def flags(flags: Mapping[str, str]) -> str:
     """Write build flags for people."""
     return ", ".join(
         [
@@ -155,7 +162,8 @@ def _flags(flags: Mapping[str, str]) -> str:
     )
 
 
-def _load(records: Sequence[Mapping[str, Any]]) -> str:
+def load(records: Sequence[Mapping[str, Any]]) -> str:
+    """Write the range of the load average over all processes."""
     found = [r[moment]["load"] for r in records for moment in ("before", "after")]
     ones = [load[0] for load in found if load]
     return f"{min(ones):.2f} to {max(ones):.2f}" if ones else "not known"

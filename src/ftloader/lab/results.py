@@ -29,6 +29,18 @@ A file is one run. Each line is one JSON object with a ``kind``; lines are only 
 ``end`` (last line; missing if the machine went down)
     ``status``: "complete", "interrupted" or "failed"; ``reason``; ``finished`` (UTC).
 
+A file whose header has ``form`` "costs" (since 1.1) differs in what it measured:
+
+``header``
+    ``experiment``: {name, title, question, cells: [{name, title, about, unit, better, baseline,
+    contenders: [{name, title}]}], claims: [{text, cell, contender, better, limit, against, per,
+    across}], controls}. ``run`` has neither thread counts nor ``oversubscribed``.
+``process``
+    In place of ``threads`` (2, those of the controls) and ``workloads`` counts ``cells``: by name
+    {digest (of the outputs, or empty), seconds, contenders: by name {amount, windows: [{value (in
+    the cell's unit), seconds, steal, others, accepted}]}}. Window n of each contender is of the
+    same round. There are no references: outputs are checked in every window.
+
 A minor version adds fields, a major one changes meanings; readers refuse other majors.
 """
 
@@ -44,7 +56,9 @@ from typing import Any, Self
 
 from ..errors import DataError
 
-SCHEMA = "1.0"
+SCHEMA = "1.1"
+#: The ``form`` of a file that compares costs; files of other experiments have none.
+COSTS = "costs"
 FILE_NAME = "results.jsonl"
 
 

@@ -14,7 +14,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -119,13 +119,18 @@ def _claim_stdout() -> TextIO:
     return answer
 
 
-def main() -> int:
-    """Read a job, do it, answer."""
+def serve(parse: Callable[[str], Any], do: Callable[[Any], dict[str, Any]]) -> int:
+    """Read a job from stdin, do it, answer on stdout; return the exit code.
+
+    Args:
+        parse: makes the job from its text; a job has a ``deadline`` in seconds.
+        do: does it and returns the record.
+    """
     with _claim_stdout() as answer:
-        job = Job.from_json(sys.stdin.read())
+        job = parse(sys.stdin.read())
         faulthandler.dump_traceback_later(job.deadline, exit=True)
         try:
-            document: dict[str, Any] = {"record": work(job)}
+            document: dict[str, Any] = {"record": do(job)}
         except FtloaderError as error:
             document = {"error": {"type": type(error).__name__, "message": str(error)}}
         json.dump(document, answer)
@@ -134,4 +139,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(Job.from_json, work))

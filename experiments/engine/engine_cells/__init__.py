@@ -1,0 +1,1 @@
+"""What the engine experiment measures: one module per question, ``bare`` for the baselines."""

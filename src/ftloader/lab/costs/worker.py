@@ -1,0 +1,104 @@
+"""One measured process of a cost experiment: a job on stdin, a record on stdout.
+
+The same protocol as ``ftloader.lab.worker``; this one measures cells instead of workloads.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import controls, experiment, provenance
+from ..arms import Arm, assert_arm
+from ..worker import serve
+from . import describe, measure
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker process is asked to do.
+
+    Attributes:
+        experiment: path of the experiment script.
+        inputs: path of the pickled :class:`~ftloader.lab.experiment.Inputs`.
+        arm: the arm it must be.
+        order: names of cells and controls, in the order to run them.
+        amounts: amount of work by cell and contender, where it is known.
+        seed: of the order of contenders within each round.
+        settings: how long to measure.
+        deadline: seconds after which the process ends itself.
+    """
+
+    experiment: str
+    inputs: str
+    arm: Arm
+    order: tuple[str, ...]
+    amounts: Mapping[str, Mapping[str, int]]
+    seed: tuple[int, ...]
+    settings: measure.Settings
+    deadline: float
+
+    def to_json(self) -> str:
+        """Return the job as one JSON document."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """Make a job from what :meth:`to_json` returned."""
+        record = json.loads(text)
+        record["arm"] = Arm.from_json(record["arm"])
+        record["settings"] = measure.Settings(**record["settings"])
+        record["order"], record["seed"] = tuple(record["order"]), tuple(record["seed"])
+        return cls(**record)
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Do a job in this process and return its record.
+
+    Raises:
+        ArmError: this process is not the arm asked for, before or after timing.
+        DigestError: contenders of a cell had different outputs.
+    """
+    begin = time.perf_counter()
+    described = describe.load(Path(job.experiment))
+    with open(job.inputs, "rb") as file:
+        inputs: experiment.Inputs = pickle.load(file)
+    before = {**assert_arm(job.arm, "before timing"), **provenance.moment()}
+    judges = {control.name: control for control in described.controls}
+    cells = {cell.name: cell for cell in described.cells}
+    rng = np.random.default_rng(job.seed)
+    found: dict[str, dict[str, Any]] = {"cells": {}, "controls": {}}
+    for name in job.order:
+        if name in judges:
+            found["controls"][name] = controls.measure(
+                judges[name], controls.JUDGED_AT, job.settings.pairs, job.arm.gil
+            )
+        else:
+            found["cells"][name] = measure.measure(
+                cells[name], inputs, job.settings, job.arm.gil, job.amounts.get(name, {}), rng
+            )
+    # Asserted after timing too: a contender's lazy import may have turned the GIL on.
+    after = {**assert_arm(job.arm, "after timing"), **provenance.moment()}
+    return {
+        "role": "measure",
+        "arm": job.arm.name,
+        "threads": controls.JUDGED_AT,
+        "order": list(job.order),
+        "before": before,
+        "after": after,
+        **found,
+        "provenance": provenance.process(),
+        "seconds": round(time.perf_counter() - begin, 3),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(serve(Job.from_json, work))
