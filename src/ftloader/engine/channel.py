@@ -62,6 +62,8 @@ class Channel:
         self._state = state
         self._capacity = capacity
         self._elastic = ELASTIC_CHUNKS * writers if elastic else 0
+        # What a reader leaves here when it takes the next item: all that was asked to be ready.
+        self._kept = capacity // 2 if elastic else capacity
         self._parking = writers  # results that may wait for an earlier ticket
         self._open = writers
         self._readers = readers
@@ -100,7 +102,7 @@ class Channel:
         room = self.room(pace)
         with self._lock:
             while not self._has_room(ticket, room) and not self._state.stopped:
-                if not self._writing.wait(ticket, room, self._state.poll):
+                if not self._writing.wait(ticket, room, self._state.poll, pace > 1):
                     self._state.check()
             if self._state.stopped:
                 raise Stopped
@@ -168,7 +170,7 @@ class Channel:
         return taken
 
     def read(self, limit: int, look: Callable[[], None] | None = None) -> list[Any]:
-        """Take the next item, and with it what is there beyond ``capacity``; empty at the end.
+        """Take the next item, and some of those behind it if there are many; empty at the end.
 
         While waiting it calls ``look`` now and then; what that raises ends the wait.
 
@@ -178,7 +180,7 @@ class Channel:
         with self._lock:
             if not self._wait_for_items(limit, look):
                 return []
-            taken = self._leave(min(limit, max(1, len(self._ready) - self._capacity)))
+            taken = self._leave(min(limit, max(1, len(self._ready) - self._kept)))
         self._bells.ring()
         return taken[2]
 

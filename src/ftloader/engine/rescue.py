@@ -8,6 +8,7 @@ that never fail pay nothing for it. Only an ``Exception`` is ever skipped: what 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import StageError
@@ -39,6 +40,7 @@ class Rescue:
         self._state = state
         self._counters = counters
         self._passing = passing
+        self._asked = False
 
     def call(self, index: int | None, item: Any, error: BaseException) -> Any:
         """Return the result of a later attempt, or what :meth:`verdict` says.
@@ -84,6 +86,7 @@ class Rescue:
         self, index: int | None, item: Any, error: BaseException, attempt: int = 1
     ) -> Failure | Skipped:
         """Return what stands in the stream for an item that failed for good, and count it."""
+        self._asked = True
         stage = self._stage
         failure = StageError(stage.name, index, name_item(stage, item), error, attempt)
         self._counters.failures += 1
@@ -92,6 +95,12 @@ class Rescue:
             return skipped(failure)
         self._state.fail(failure)
         return Failure(failure)
+
+    def lost(self, results: Sequence[Any]) -> int:
+        """Return how many of these results are none, but what stands in place of one."""
+        if self._asked:
+            return sum(type(result) is Failure or type(result) is Skipped for result in results)
+        return int(bool(results) and type(results[-1]) is Failure)  # one that came through here
 
     def _may_pass(self, error: BaseException, attempt: int) -> bool:
         retry = self._retry

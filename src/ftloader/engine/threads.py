@@ -48,14 +48,13 @@ class ThreadsRun(Run[Any]):
 
     def __next__(self) -> Any:
         # The common case in one call: a chunk has been read, and its next item is no failure.
+        items = self._items
+        if not items or type(items[0]) is Failure:
+            return super().__next__()
         try:
-            item = self._items.popleft()
-        except IndexError:
+            return items.popleft()
+        except IndexError:  # another thread has stopped the run just now
             return super().__next__()
-        if type(item) is Failure:
-            self._items.appendleft(item)
-            return super().__next__()
-        return item
 
     def _next(self) -> Any:
         self._let_go(keep=1)

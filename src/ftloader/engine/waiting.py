@@ -196,11 +196,17 @@ class Writers:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def wait(self, ticket: int, room: int, seconds: float) -> bool:
-        """Let go of the lock and wait until called, or so long; tell whether it was a call."""
-        # At half empty: a writer that fills the last free place each time would cross threads once
-        # per item.
-        self.call_at = max(self.call_at, (room - 1) // 2)
+    def wait(self, ticket: int, room: int, seconds: float, cheap: bool) -> bool:
+        """Let go of the lock and wait until called, or so long; tell whether it was a call.
+
+        Args:
+            ticket: what the writer has results of.
+            room: places that it goes by.
+            seconds: longest wait.
+            cheap: whether its items are: then it is called at half empty, because a writer that
+                fills the last free place each time would cross threads once per item.
+        """
+        self.call_at = max(self.call_at, (room - 1) // 2 if cheap else room - 1)
         bell: Bell = queue.SimpleQueue()
         self._waiting[ticket] = bell, room
         self._lock.release()

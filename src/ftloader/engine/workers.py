@@ -12,6 +12,7 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import Any, Final
 
 from ..stages import Pipe
@@ -90,19 +91,12 @@ class Step:
         Raises:
             Stopped: the run was stopped.
         """
-        if self.slots is None:
-            return
-        while True:
+        while self.slots is not None:
             try:
                 self.slots.get(timeout=self.state.poll)
                 return
             except queue.Empty:
                 self.state.check()
-
-    def leave(self) -> None:
-        """Give the slot back."""
-        if self.slots is not None:
-            self.slots.put(None)
 
 
 class FunctionWorker:
@@ -151,51 +145,48 @@ class FunctionWorker:
         begin = now = _clock()
         counters.working_on = begin, index
         results: Any = []
-        first, lost = index, 0
         item: Any
         result: Any
         try:
-            for place, item in enumerate(items, index):
+            for item in items:
                 if type(item) is Failure:
                     results.append(item)
-                    lost += 1
                     break  # nothing after a failure is ever delivered
                 if now - begin > 2 * CHUNK_SECONDS:
                     # An item cost more than the ones before it: do not have the rest wait here.
-                    self._count(step, place - first, lost, begin, now)
-                    step.leave()
-                    self._pass_on(number, ticket, first, results, False)
+                    self._leave(step, results, begin, now)
+                    self._pass_on(number, ticket, index, results, False)
+                    index, results = index + len(results), []
                     step.enter()
-                    begin, first, lost, results = _clock(), place, 0, []
-                    counters.working_on = begin, place
+                    begin = _clock()
+                    counters.working_on = begin, index
                 try:
                     result = op(item)
-                    refuse_coroutine(result)
+                    if type(result) is CoroutineType:
+                        refuse_coroutine(result)
                 except BaseException as error:
-                    if type(error) is Stopped:
-                        raise
-                    result = step.rescue.call(place, item, error)
-                    if type(result) is Failure or type(result) is Skipped:
-                        lost += 1
+                    result = step.rescue.call(index + len(results), item, error)
                 results.append(result)
                 now = _clock()
                 if type(result) is Failure:
                     break
-            self._count(step, index + len(items) - first, lost, begin, now)
-            counters.working_on = None
-            step.leave()
+            self._leave(step, results, begin, now)
             item = result = items = None
-            self._pass_on(number, ticket, first, results, done)
+            self._pass_on(number, ticket, index, results, done)
         finally:
             # The traceback of a failed operation keeps this frame, and must not keep its items.
             item = result = items = results = None
 
-    def _count(self, step: Step, items: int, lost: int, begin: float, end: float) -> None:
+    def _leave(self, step: Step, results: list[Any], begin: float, end: float) -> None:
+        """Count work that has ended, and let another worker in."""
         self._spent += end - begin
         counters = step.counters
-        counters.timed(begin, end, items)
-        counters.items_in += items
-        counters.items_out += items - lost
+        counters.timed(begin, end, len(results))
+        counters.working_on = None
+        counters.items_in += len(results)
+        counters.items_out += len(results) - step.rescue.lost(results)
+        if step.slots is not None:
+            step.slots.put(None)
 
     def _pass_on(self, number: int, ticket: int, index: int, results: Any, done: bool) -> None:
         begin = _clock()
