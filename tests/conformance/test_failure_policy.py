@@ -108,9 +108,22 @@ def test_a_skipped_item_leaves_no_hole_in_a_batch(engine: Any) -> None:
     assert outcome(pipeline, engine) == ([[1, 2, 4, 5], [7, 8, 10, 11]], "end")
 
 
-@pytest.mark.parametrize("op", [Flaky(2), AsyncFlaky(2)])
-def test_a_retry_calls_again_after_an_error_that_may_pass(engine: Any, op: Flaky) -> None:
-    op.calls.clear()
+@pytest.mark.parametrize("items", [2, 8, 16])
+def test_items_that_fail_in_one_turn_of_the_loop_leave_room_for_the_rest(
+    engine: Any, items: int
+) -> None:
+    async def last_only(x: int) -> int:
+        if x < items - 1:
+            raise ValueError(x)
+        return x
+
+    pipeline = Pipeline(range(items)).pipe(last_only, concurrency=items, on_error="skip")
+    assert outcome(pipeline.prefetch(1), engine) == ([items - 1], "end")
+
+
+@pytest.mark.parametrize("kind", [Flaky, AsyncFlaky])
+def test_a_retry_calls_again_after_an_error_that_may_pass(engine: Any, kind: type[Flaky]) -> None:
+    op = kind(2)
     retry = Retry(3, delay=0.001)
     pipeline = Pipeline(range(20)).pipe(op, concurrency=4, retry=retry, name="op")
     with pipeline.run(engine) as run:

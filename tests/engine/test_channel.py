@@ -21,6 +21,15 @@ def channel(capacity: int = 4, **changes: Any) -> Channel:
     return Channel(RunState(), capacity, **(options | changes))
 
 
+def put_at_once(target: Channel, ticket: int, items: Any) -> bool:
+    """Put, unless that would have to wait; tell which."""
+    with target._lock:
+        has_room = target._has_room(ticket, target.room(1))
+    if has_room:
+        target.put(ticket, items)
+    return has_room
+
+
 def drain(source: Channel) -> list[Any]:
     items: list[Any] = []
     while (taken := source.take(100)) is not None:
@@ -49,21 +58,21 @@ def test_the_next_ticket_streams_before_it_is_done() -> None:
 def test_a_full_channel_takes_no_more() -> None:
     full = channel(capacity=2)
     full.put(0, "ab")
-    assert not full.offer(1, "c", True, lambda: None)
+    assert not put_at_once(full, 1, "c")
 
 
 def test_a_writer_with_a_later_ticket_cannot_lock_out_the_next_one() -> None:
     target = channel(capacity=1, writers=2)
-    assert target.offer(1, "b", True, lambda: None)  # each writer may park one
-    assert target.offer(2, "c", True, lambda: None)
-    assert not target.offer(3, "d", True, lambda: None)
-    assert target.offer(0, "a", True, lambda: None)
+    assert put_at_once(target, 1, "b")  # each writer may park one
+    assert put_at_once(target, 2, "c")
+    assert not put_at_once(target, 3, "d")
+    assert put_at_once(target, 0, "a")
     assert target.take(1) == (0, 0, ["a"])
 
 
 def test_tickets_without_results_do_not_run_ahead_for_ever() -> None:
     target = channel(capacity=2, writers=2)
-    accepted = [ticket for ticket in range(1, 100) if target.offer(ticket, (), True, lambda: None)]
+    accepted = [ticket for ticket in range(1, 100) if put_at_once(target, ticket, ())]
     assert accepted == [1, 2, 3]
 
 
@@ -156,3 +165,14 @@ def test_many_writers_and_readers_lose_and_repeat_nothing(ordered: bool, capacit
     assert (items if ordered else sorted(items)) == expected
     # Ready items, one parked for each writer, and the one that was let in last by each.
     assert most_held <= capacity + 2 * writers
+
+
+def test_what_the_event_loop_has_no_room_for_is_called_for_once() -> None:
+    calls = []
+    target = channel(capacity=2, ordered=False)
+    assert target.let_in("abc", lambda: calls.append("room")) == 2
+    assert calls == []
+    assert target.take(1) == (0, 0, ["a"])
+    assert target.take(1) == (1, 1, ["b"])
+    assert calls == ["room"]
+    assert target.let_in("c", lambda: calls.append("room")) == 1

@@ -110,24 +110,14 @@ class Channel:
             self._enter(ticket, items, done)
         self._bells.ring()
 
-    def offer(
-        self, ticket: int, items: Sequence[Any], done: bool, waker: Callable[[], None]
-    ) -> bool:
-        """Hand over results if there is room; otherwise call ``waker`` once when there may be."""
-        with self._lock:
-            if not self._has_room(ticket, self._capacity):
-                self._write_wakers.add(waker)
-                return False
-            self._enter(ticket, items, done)
-        self._bells.ring()
-        return True
-
     def let_in(self, items: Sequence[Any], waker: Callable[[], None]) -> int:
         """Hand over what there is room for and return how much; call ``waker`` for the rest."""
         with self._lock:
-            count = min(len(items), max(0, self._capacity - len(self._ready)))
-            if count:
-                self._enter(0, items[:count], True)
+            count = 0
+            # In turns: what is skipped takes no room, so nobody would call for the rest.
+            while part := items[count : count + max(0, self._capacity - len(self._ready))]:
+                self._enter(0, part, True)
+                count += len(part)
             if count < len(items):
                 self._write_wakers.add(waker)
         self._bells.ring()

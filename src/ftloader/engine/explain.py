@@ -7,7 +7,10 @@ from typing import Any
 from ..options import RunOptions
 from ..pipeline import Pipeline
 from ..stages import Pipe
+from .budget import in_megabytes
 from .plan import Part, concurrency_of, plan
+from .shares import divide
+from .state import RunState
 
 
 def explain(pipeline: Pipeline[Any], options: RunOptions) -> str:
@@ -25,6 +28,8 @@ def explain(pipeline: Pipeline[Any], options: RunOptions) -> str:
         f"  source: 1 thread; up to {first or 2} items wait behind it",
     ]
     lines += [f"  {describe(part)}" for part in parts]
+    for share in divide(pipeline, options, RunState()).values():
+        lines.append(f"  memory: results of {share.stage} lease from {in_megabytes(share.size)}")
     return "\n".join(lines)
 
 
