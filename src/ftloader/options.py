@@ -31,7 +31,7 @@ class RunOptions:
         max_failures: skipped items that are tolerated in the whole run.
         quarantine: file that gets a line of JSON for each skipped item.
         stuck_after: seconds after which an operation is reported as stuck.
-        fuse: whether neighbouring stages may run on the same threads.
+        fuse: whether neighbouring functions run on the same threads; see :mod:`.engine.plan`.
         trace: whether to keep what each worker did when.
 
     Raises:
@@ -42,7 +42,7 @@ class RunOptions:
     max_failures: int | float | None = None
     quarantine: Path | None = None
     stuck_after: float | None = None
-    fuse: bool = True
+    fuse: bool = False
     trace: bool = False
 
     def __post_init__(self) -> None:

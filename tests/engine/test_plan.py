@@ -26,6 +26,7 @@ async def asame(x: Any) -> Any:
 
 
 def parts(pipeline: Pipeline[Any], **options: Any) -> list[list[str]]:
+    options = {"fuse": True} | options
     return [[s.name for s in part.stages] for part in plan(pipeline, RunOptions(**options))[1]]
 
 
@@ -107,7 +108,7 @@ def test_fused_stages_run_as_much_at_once_as_they_would_apart_and_no_more() -> N
     op_a, op_b = op("a"), op("b")
     pipeline = Pipeline(range(4)).pipe(first, concurrency=2).pipe(second, concurrency=2)
     assert parts(pipeline) == [["first", "second"]]
-    assert list(pipeline) == list(range(4))
+    assert list(pipeline.run(fuse=True)) == list(range(4))
     assert most["a"] <= 2
     assert most["b"] <= 2
 
@@ -141,7 +142,7 @@ def test_fusing_changes_no_result_and_no_error(
 
 def test_the_counters_of_fused_stages_are_their_own() -> None:
     pipeline = Pipeline(range(1000)).pipe(same, concurrency=2, name="a")
-    with pipeline.pipe(same, concurrency=2, name="b").run() as run:
+    with pipeline.pipe(same, concurrency=2, name="b").run(fuse=True) as run:
         list(run)
     stats = {stage.name: stage for stage in run.stats().stages}
     assert [(stats[name].items_in, stats[name].items_out) for name in "ab"] == [(1000, 1000)] * 2
@@ -161,7 +162,10 @@ def test_explain_shows_threads_order_and_bounds() -> None:
         .aggregate(16)
         .prefetch(3)
     )
-    assert pipeline.explain().splitlines() == [
+    assert pipeline.explain().splitlines()[2] == (
+        "  decode: 4 threads, input order; up to 4 results wait behind"
+    )
+    assert pipeline.explain(fuse=True).splitlines() == [
         "Pipeline(range of 9): 10 threads and an event loop",
         "  source: 1 thread; up to 7 items wait behind it",
         "  decode + augment: fused on 8 threads, 4 in each stage at once, input order; "

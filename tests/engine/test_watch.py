@@ -24,7 +24,9 @@ def test_an_operation_that_does_not_return_is_named_with_its_stack() -> None:
     run = Pipeline(range(9)).pipe(decode, concurrency=2).run(stuck_after=0.3)
     try:
         # Cheap items travel together, so those before it in its chunk may be stuck as well.
-        with pytest.raises(StuckOperation, match=r"stage 'decode' has been at item \d for") as stuck:
+        with pytest.raises(
+            StuckOperation, match=r"stage 'decode' has been at item \d for"
+        ) as stuck:
             list(run)
         assert "release.wait()" in str(stuck.value)
         with pytest.raises(StuckOperation):

@@ -168,9 +168,10 @@ class Bench:
         return write
 
     def _feed(self) -> None:
+        room = self.channel.room(self.setup.pace)
         for items in self.setup.tickets:
             for item in items:
-                self.channel.feed(item, self.setup.pace)
+                self.channel.feed(item, self.setup.pace, room)
         self.channel.close()
 
     def _take(self) -> None:

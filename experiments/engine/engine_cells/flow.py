@@ -65,8 +65,8 @@ def contenders(stages: int, order: str) -> tuple[Contender, ...]:
         generator = ours(lambda total: lambda: numbers(total))
         found.append(("ftloader_generator", "ftloader, from a generator", generator))
     if stages > 1:
-        apart = ours(range, fuse=False)
-        found.append(("ftloader_apart", "ftloader, from a range, stages not fused", apart))
+        fused = ours(range, fuse=True)
+        found.append(("ftloader_fused", "ftloader, from a range, stages fused", fused))
     found.append(
         (
             "spdl",

@@ -116,7 +116,7 @@ CELLS = (
             contender("ftloader", "ftloader, one function", one_stage),
             contender(
                 "ftloader_fused",
-                "ftloader, decode and resize as two stages, fused",
+                "ftloader, two stages of 2 workers, fused",
                 lambda samples: two_stages(samples, fuse=True),
             ),
             contender(

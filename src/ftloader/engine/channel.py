@@ -123,17 +123,17 @@ class Channel:
         self._bells.ring()
         return count
 
-    def feed(self, item: Any, pace: int) -> bool:
+    def feed(self, item: Any, pace: int, room: int) -> bool:
         """Hand over one item of the only writer, in arrival order; cheaper than :meth:`put`.
 
         It takes the lock only if there is no room or somebody waits. Writer and reader each leave
-        word first and look second, so one of them sees the other. Returns whether that was all:
-        otherwise it took the lock, and may have waited.
+        word first and look second, so one of them sees the other. ``room`` is :meth:`room` of the
+        pace. Returns whether that was all: otherwise it took the lock, and may have waited.
 
         Raises:
             Stopped: the run was stopped.
         """
-        if self._state.stopped or len(self._ready) >= self.room(pace):
+        if self._state.stopped or len(self._ready) >= room:
             self.put(0, (item,), pace=pace)
             return False
         self.pace = pace

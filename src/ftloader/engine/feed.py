@@ -62,33 +62,35 @@ def read_plain(items: Iterator[Any], state: RunState, target: Channel, counts: C
 
 def read_any(items: Iterator[Any], state: RunState, target: Channel, counts: Counters) -> None:
     """Hand over each item before the next is asked for; cheap ones are counted together."""
-    pace = Pace()
+    pace, room = Pace(), target.room(1)
     count = 0
     since = asked = _clock()
+    counts.working_on = since, 0
     while not state.failing:
-        counts.working_on = asked, counts.items_out + count
         try:
             item = next(items)
         except StopIteration:
             break
         except BaseException as error:
-            item = source_failure(error, counts.items_out + count)
-            state.fail(item.error)
+            failure = source_failure(error, counts.items_out + count)
+            state.fail(failure.error)
             counts.failures += 1
-            target.feed(item, 1)
+            target.feed(failure, 1, room)
             break
         made = _clock()
         count += 1
         if made - asked > CHEAP or pace.limit < MAX_CHUNK:
             pace.learn(1, made - asked)
-        at_once = target.feed(item, pace.limit)
+            room = target.room(pace.limit)
+        at_once = target.feed(item, pace.limit, room)
         del item  # a blocked source must not keep its last item alive
         asked = made
-        if not at_once or count == pace.limit:
+        if not at_once or count >= pace.limit:
             counts.timed(since, made, count)
             counts.items_out += count
             count = 0
             since = asked = _clock()
-            counts.blocked += asked - made
+            counts.blocked += since - made
+            counts.working_on = since, counts.items_out
     counts.working_on = None
     counts.items_out += count

@@ -1,10 +1,10 @@
-"""Which threads a pipeline gets: each stage its own, or neighbours that lose nothing the same.
+"""Which threads a pipeline gets: each stage its own, or neighbours the same where asked for.
 
-Neighbouring functions with the same concurrency and output order are *fused*: an item goes through
-them on one thread and crosses one channel instead of several. The fused stages keep the threads
-that each of them would have had, and each still lets only ``concurrency`` of them in at once, so
-as much runs in parallel as before, and not more. Stages with ``concurrency=1`` are not fused: their
-operation is called from one thread only, and may rely on it.
+With ``fuse=True`` neighbouring functions of the same concurrency and output order are *fused*: an
+item goes through them on one thread and crosses one channel instead of several. The fused stages
+keep the threads that each of them would have had, and each still lets only ``concurrency`` of them
+in at once, so as much runs in parallel as before, and not more. Stages with ``concurrency=1`` are
+not fused: their operation is called from one thread only, and may rely on it.
 """
 
 from __future__ import annotations
