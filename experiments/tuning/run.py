@@ -168,7 +168,13 @@ def report(paths: list[Path]) -> str:
         gil = "GIL on" if head["gil"] else "GIL off"
         results = gather(records)
         found.append((f"{head['interpreter']}, {gil}", head["gil"], results))
-        lines += [f"## {head['interpreter']}, {gil}", "", *section(results), ""]
+        machine, packages = head["machine"], head["packages"]
+        where = f"{machine['cpu']}, {machine['cores']} cores; {machine['kernel']}; " + ", ".join(
+            f"{name} {version}" for name, version in packages.items()
+        )
+        how = f"tuned for at most {head['seconds']:g} s, windows of {head['window']:g} s"
+        lines += [f"## {head['interpreter']}, {gil}", "", f"{where}; {how}.", ""]
+        lines += [*section(results), ""]
     lines += bounds(found)
     return "\n".join(lines)
 
