@@ -180,7 +180,7 @@ BUGS = [
         "the event loop leaves no word for what was not let in",
         channel,
         """            if count < len(items):
-                self._write_wakers.add(waker)
+                self._write_wakers.append(waker)
 """,
         "",
         Setup(["abc"], write="let_in"),

@@ -108,7 +108,8 @@ class Channel:
                 raise Stopped
             self.pace = pace
             self._enter(ticket, items, done)
-        self._bells.ring()
+        if self._bells:
+            self._bells.ring()
 
     def let_in(self, items: Sequence[Any], waker: Callable[[], None]) -> int:
         """Hand over what there is room for and return how much; call ``waker`` for the rest."""
@@ -119,7 +120,7 @@ class Channel:
                 self._enter(0, part, True)
                 count += len(part)
             if count < len(items):
-                self._write_wakers.add(waker)
+                self._write_wakers.append(waker)
         self._bells.ring()
         return count
 
@@ -156,7 +157,8 @@ class Channel:
             if not self._wait_for_items(limit):
                 return None
             taken = self._leave(min(limit, -(-len(self._ready) // self._readers)))
-        self._bells.ring()
+        if self._bells:
+            self._bells.ring()
         return taken
 
     def read(self, limit: int, look: Callable[[], None] | None = None) -> list[Any]:
@@ -171,7 +173,8 @@ class Channel:
             if not self._wait_for_items(limit, look):
                 return []
             taken = self._leave(min(limit, max(1, len(self._ready) - self._kept)))
-        self._bells.ring()
+        if self._bells:
+            self._bells.ring()
         return taken[2]
 
     def poll(self, limit: int, waker: Callable[[], None]) -> Taken | Literal["empty"] | None:
@@ -180,12 +183,13 @@ class Channel:
             if not self._ready:
                 if not self._open:
                     return None
-                self._read_wakers.add(waker)
+                self._read_wakers.append(waker)
                 if not self._ready:  # see feed()
                     return EMPTY
                 self._read_wakers.remove(waker)
             taken = self._leave(min(limit, len(self._ready)))
-        self._bells.ring()
+        if self._bells:
+            self._bells.ring()
         return taken
 
     def close(self) -> None:
@@ -272,7 +276,7 @@ class Channel:
     def _announce(self) -> None:
         if len(self._ready) >= self._reading.call_at:
             self._reading.call(len(self._ready))
-        if self._ready:
+        if self._read_wakers and self._ready:
             self._read_wakers.call()
 
     def _leave(self, count: int) -> Taken:

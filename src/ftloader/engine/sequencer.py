@@ -16,6 +16,9 @@ class Sequencer:
 
     def add(self, ticket: int, items: Sequence[Any], done: bool) -> list[Any]:
         """Take results of one ticket and return all that are now in order."""
+        if ticket == self.next and done and not self._waiting:  # the common case: all in order
+            self.next += 1
+            return list(items)
         self._waiting.setdefault(ticket, []).extend(items)
         if done:
             self._done.add(ticket)

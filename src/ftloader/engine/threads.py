@@ -49,12 +49,12 @@ class ThreadsRun(Run[Any]):
     def __next__(self) -> Any:
         # The common case in one call: a chunk has been read, and its next item is no failure.
         items = self._items
-        if not items or type(items[0]) is Failure:
-            return super().__next__()
         try:
-            return items.popleft()
+            if items and type(items[0]) is not Failure:
+                return items.popleft()
         except IndexError:  # another thread has stopped the run just now
-            return super().__next__()
+            pass
+        return super().__next__()
 
     def _next(self) -> Any:
         self._let_go(keep=1)

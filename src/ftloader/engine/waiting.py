@@ -36,45 +36,25 @@ NEVER: Final = sys.maxsize
 Bell = queue.SimpleQueue[None]
 
 
-class Bells:
+class Bells(list[Bell]):
     """Bells that are to be rung as soon as the channel's lock has been let go of."""
 
-    def __init__(self) -> None:
-        self._due: list[Bell] = []
-
-    def add(self, bell: Bell) -> None:
-        """Have a bell rung; called with the lock held."""
-        self._due.append(bell)
-
     def ring(self) -> None:
-        """Ring what is due; called without the lock, and any thread may ring for another."""
-        while self._due:
+        """Ring them; called without the lock, and any thread may ring for another."""
+        while self:
             try:
-                self._due.pop().put(None)
+                self.pop().put(None)
             except IndexError:  # another thread was faster
                 return
 
 
-class Wakers:
+class Wakers(list[Callable[[], None]]):
     """What the event loop has left to be called once, as it never waits here itself."""
 
-    def __init__(self) -> None:
-        self._wakers: list[Callable[[], None]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._wakers)
-
-    def add(self, waker: Callable[[], None]) -> None:
-        """Leave word."""
-        self._wakers.append(waker)
-
-    def remove(self, waker: Callable[[], None]) -> None:
-        """Take word back."""
-        self._wakers.remove(waker)
-
     def call(self) -> None:
-        """Call each, once."""
-        wakers, self._wakers = self._wakers, []
+        """Call each, once; with the lock held."""
+        wakers = self[:]
+        self.clear()
         for waker in wakers:
             waker()
 
@@ -165,7 +145,7 @@ class Readers:
     def _ring(self, count: int) -> None:
         for _ in range(min(count, len(self._idle))):
             self._called += 1
-            self._bells.add(self._idle.popleft())
+            self._bells.append(self._idle.popleft())
         self._update()
 
     def _update(self) -> None:
@@ -229,14 +209,14 @@ class Writers:
             bell, room = self._waiting[ticket]
             if has_room(ticket, room - coming):
                 del self._waiting[ticket]
-                self._bells.add(bell)
+                self._bells.append(bell)
                 coming += 1
         self._settle()
 
     def call_all(self) -> None:
         """Call everybody."""
         for bell, _ in self._waiting.values():
-            self._bells.add(bell)
+            self._bells.append(bell)
         self._waiting.clear()
         self._settle()
 
