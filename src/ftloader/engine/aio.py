@@ -14,6 +14,7 @@ from typing import Any
 
 from .channel import Channel
 from .failure import SOURCE, source_failure
+from .fineloop import fine_loop
 from .outlet import Outlet, call_soon
 from .state import POLL, RunState
 from .stats import Counters
@@ -33,7 +34,7 @@ class EventLoop:
 
     def run(self, *tasks: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run the tasks, and those added later, until the run stops."""
-        asyncio.run(self._main(tasks))
+        asyncio.run(self._main(tasks), loop_factory=fine_loop)
 
     def add(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run one more task; may be called from another thread.

@@ -149,7 +149,11 @@ def profile(
         raise PipelineError(f"profile: items is at least 1, not {items!r}")
     with_trace: RunKeywords = {"trace": True, **options}
     reading = _Reading(pipeline.run(engine, **with_trace))
-    ended = reading.read(items, min(seconds, threading.TIMEOUT_MAX))
+    try:
+        ended = reading.read(items, min(seconds, threading.TIMEOUT_MAX))
+    except KeyboardInterrupt:  # before or after reading, or at a jump that no try covers (CPython)
+        reading.run.stop()
+        ended = "interrupted"
     stats, wall, cpu = reading.figures
     machine = Machine.here(cpu / wall if wall > 0 else None)
     return Profile(
