@@ -2,8 +2,8 @@
 
 Everything here belongs to one channel and is protected by its lock, which a waiting thread lets go
 of. Who waits leaves a *bell*, a queue that somebody rings by putting something in: that is cheaper
-than a ``Condition`` and, on a free-threaded build, than a lock (experiments/engine), and a call
-reaches the one thread it is meant for. Bells are rung after the channel's lock was let go of: who
+than a ``Condition`` and, on a free-threaded build, than a lock (ADR 6), and a call reaches the one
+thread it is meant for. Bells are rung after the channel's lock was let go of: who
 is called would run into it otherwise.
 
 Readers of expensive items are called at once, one for each item. Cheap items gather first, because
