@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ..stages import Pipe
 from .aio import absorb_cancellation
-from .failure import Failure, Skipped
+from .failure import NO_RESULT, Failure
 from .outlet import NOTHING, Entry, Outlet, call_soon, future_setter
 from .rescue import Rescue
 from .sequencer import Sequencer
@@ -193,7 +193,7 @@ class AsyncStage:
                 counters.blocked += _clock() - begin
 
     def _emit(self, index: int, output: Any, done: bool, sent: Callable[[], None]) -> None:
-        if output is not NOTHING and type(output) is not Failure and type(output) is not Skipped:
+        if output is not NOTHING and type(output) not in NO_RESULT:
             self._ends.counters.items_out += 1
         entries: list[Entry] = [(output, sent)]
         if self._sequencer is not None:

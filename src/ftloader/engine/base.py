@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
@@ -19,6 +20,24 @@ from typing import Self
 from ..errors import RunError, RunStopped, summary
 from ..policy import FailureRecord
 from .stats import RunStats
+
+
+class Lifetime:
+    """How long a run has gone on, until it was ended."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._took: float | None = None
+
+    def end(self) -> None:
+        """Say that the run has ended; the first time counts."""
+        if self._took is None:
+            self._took = self.elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began, until it ended."""
+        return time.perf_counter() - self._began if self._took is None else self._took
 
 
 class Run[T](ABC):

@@ -78,9 +78,7 @@ class Share:
                     self._wake()
                     return lease
                 self._waiting.append(bell)
-            # Without the lock: a check may have to take that of another share.
-            if self._state.stopped or not wait_for(bell, self._state.poll):
-                self._state.check()
+            self._wait(bell)
 
     def try_reserve(
         self, ticket: int, weight: int | None, waker: Callable[[], None]
@@ -154,8 +152,7 @@ class Share:
                 if not self._made.get(me):
                     return
                 self._waiting.append(bell)
-            if self._state.stopped or not wait_for(bell, self._state.poll):
-                self._state.check()
+            self._wait(bell)
 
     def hold_back(self, weight: int) -> None:
         """Say that so many more leased bytes wait in a list that is not complete."""
@@ -168,6 +165,11 @@ class Share:
         if self._lock.acquire(timeout=timeout):
             self._wake()
             self._lock.release()
+
+    def _wait(self, bell: Bell) -> None:
+        # Without the lock: a check may have to take that of another share.
+        if self._state.stopped or not wait_for(bell, self._state.poll):
+            self._state.check()
 
     # All below are called with the lock held.
 

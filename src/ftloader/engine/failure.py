@@ -10,7 +10,7 @@ import reprlib
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from ..errors import PipelineError, RunError, SourceError, StageError, summary
 from ..policy import FailureRecord
@@ -41,6 +41,10 @@ class Skipped:
     def __init__(self, error: StageError, record: FailureRecord) -> None:
         self.error = error
         self.record = record
+
+
+#: What may stand in the stream in place of a result: ``type(output) in NO_RESULT``.
+NO_RESULT: Final = (Failure, Skipped)
 
 
 def contained(

@@ -15,7 +15,7 @@ from typing import Any, Final
 from ..errors import BudgetError
 from ..stages import Pipe
 from .budget import Lease, Share
-from .failure import Failure, Skipped, contained, refuse_coroutine
+from .failure import NO_RESULT, Failure, Skipped, contained, refuse_coroutine
 from .rescue import Rescue
 from .weigh import nbytes
 from .workers import Ends
@@ -43,7 +43,7 @@ def opened(envelope: Any) -> tuple[Any, Leases]:
 
 def sealed(item: Any, leases: Leases) -> Any:
     """Put an item into an envelope, if any leases cover it."""
-    if type(item) is Failure or type(item) is Skipped or not leases:
+    if type(item) in NO_RESULT or not leases:
         release(leases)
         return item
     return Leased(item, leases)
@@ -53,11 +53,6 @@ def release(leases: Iterable[Lease]) -> None:
     """Let go of leases."""
     for lease in leases:
         lease.release()
-
-
-def no_result(result: Any) -> bool:
-    """Tell whether an operation left a failure or a skipped item."""
-    return type(result) is Failure or type(result) is Skipped
 
 
 class LeasingWorker:
@@ -101,7 +96,7 @@ class LeasingWorker:
 
     def _call(self, ticket: int, index: int, item: Any, leases: Leases) -> None:
         counters = self._ends.counters
-        lease = self._lease(ticket, index, item, True)
+        lease = self._lease(ticket, self._foretell(index, item), True)
         begin = _clock()
         if isinstance(lease, Failure | Skipped):
             result, own = lease, None
@@ -111,7 +106,7 @@ class LeasingWorker:
             counters.working_on = None
         end = _clock()
         counters.timed(begin, end, 1)
-        counters.items_out += not no_result(result)
+        counters.items_out += type(result) not in NO_RESULT
         if self._share is None:
             self._ends.target.put(ticket, (sealed(result, leases),))
         else:
@@ -134,9 +129,10 @@ class LeasingWorker:
             lambda: stage.op(item), lambda error: self._rescue.verdict(index, item, error)
         )
         own: Lease | None
+        weight = self._foretell(index, item)  # of each result
         busy = 0.0
         while True:
-            lease = self._lease(ticket, index, item, False)
+            lease = self._lease(ticket, weight, False)
             begin = _clock()
             if isinstance(lease, Failure | Skipped):
                 ends.target.put(ticket, (lease,), done=False)
@@ -148,7 +144,7 @@ class LeasingWorker:
             output, own = settled(stage, ends, lease, output)
             end = _clock()
             busy += end - begin
-            counters.items_out += not no_result(output)
+            counters.items_out += type(output) not in NO_RESULT
             if self._share is None:
                 for passed in leases:
                     passed.retain()
@@ -164,18 +160,24 @@ class LeasingWorker:
         del outputs
         release(leases)
 
+    def _foretell(self, index: int, item: Any) -> int | Failure | Skipped | None:
+        if self._share is None:
+            return None
+        try:
+            return foretold(self._stage, item)
+        except BaseException as error:
+            return self._rescue.verdict(index, item, error)
+
     def _lease(
-        self, ticket: int, index: int, item: Any, last: bool
+        self, ticket: int, weight: int | Failure | Skipped | None, last: bool
     ) -> Lease | Failure | Skipped | None:
         if self._share is None:
             return None
-        begin = _clock()
-        try:
-            weight = foretold(self._stage, item)
-        except BaseException as error:
+        if isinstance(weight, Failure | Skipped):
             if last:
                 self._share.pass_turn(ticket)
-            return self._rescue.verdict(index, item, error)
+            return weight
+        begin = _clock()
         try:
             return self._share.reserve(ticket, weight, last)
         except BudgetError as error:
@@ -194,7 +196,7 @@ def settled(stage: Pipe, ends: Ends, lease: Lease | None, result: Any) -> tuple[
     """Return a result, and the lease that covers it once it has been weighed."""
     if lease is None:
         return result, None
-    if no_result(result):
+    if type(result) in NO_RESULT:
         lease.release()
         return result, None
     if not callable(stage.weight):

@@ -9,7 +9,6 @@ not fused: their operation is called from one thread only, and may rely on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,26 +76,18 @@ def plan(pipeline: Pipeline[Any], options: RunOptions) -> tuple[int | None, list
     """Return the prefetch behind the source, and the parts behind it in order."""
     first: int | None = None
     parts: list[Part] = []
+    may_fuse = options.fuse and options.memory_budget is None  # leases are taken stage by stage
     for stage in pipeline.stages:
         if isinstance(stage, Prefetch):
             if parts:
                 parts[-1] = Part(parts[-1].stages, stage.size)
             else:
                 first = stage.size
-        elif parts and options.fuse and fits(parts[-1], stage):
+        elif parts and may_fuse and fits(parts[-1], stage):
             parts[-1] = Part((*parts[-1].stages, stage))
         else:
             parts.append(Part((stage,)))
-    if options.memory_budget is not None:  # leases are taken stage by stage
-        parts = [part for whole in parts for part in apart(whole)]
     return first, parts
-
-
-def apart(part: Part) -> Iterator[Part]:
-    """Yield the stages of a part as parts of their own."""
-    for stage in part.stages[:-1]:
-        yield Part((stage,))
-    yield Part(part.stages[-1:], part.prefetch)
 
 
 def fits(part: Part, stage: Stage) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import StageError
 from ..stages import Pipe
-from .failure import Failure, Skipped, name_item, refuse_coroutine, skipped
+from .failure import NO_RESULT, Failure, Skipped, name_item, refuse_coroutine, skipped
 from .state import RunState
 from .stats import Counters
 
@@ -99,7 +99,7 @@ class Rescue:
     def lost(self, results: Sequence[Any]) -> int:
         """Return how many of these results are none, but what stands in place of one."""
         if self._asked:
-            return sum(type(result) is Failure or type(result) is Skipped for result in results)
+            return sum(type(result) in NO_RESULT for result in results)
         return int(bool(results) and type(results[-1]) is Failure)  # one that came through here
 
     def _may_pass(self, error: BaseException, attempt: int) -> bool:

@@ -28,8 +28,8 @@ from ..pipeline import Pipeline
 from ..policy import FailureRecord
 from ..source import open_source
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
-from .base import Run, stopped
-from .failure import SOURCE, Failure, Skipped, contained, refuse_coroutine, source_failure
+from .base import Lifetime, Run, stopped
+from .failure import NO_RESULT, SOURCE, Failure, contained, refuse_coroutine, source_failure
 from .ownloop import keep_awake, limited, refuse_nested_loop, refuse_running_loop
 from .regroup import Regrouper
 from .rescue import Rescue
@@ -66,8 +66,7 @@ class SerialRun(Run[Any]):
             )
         self._wait = 0.0
         self._delivered = 0
-        self._began = time.perf_counter()
-        self._took: float | None = None
+        self._lifetime = Lifetime()
         self._stopped = False
         self._working = False
         self._chain = Chain(pipeline, options)
@@ -96,14 +95,13 @@ class SerialRun(Run[Any]):
     def stop(self, timeout: float | None = None) -> None:
         """End the run: close every stage, the source last, then the event loop."""
         self._stopped = True
-        if self._took is None:
-            self._took = time.perf_counter() - self._began
+        self._lifetime.end()
         if not self._working:  # else the reader does, once it is out of there
             self._close()
 
     def stats(self) -> RunStats:
         """Return the counters of this run so far; what is not busy here is starved."""
-        now = time.perf_counter() - self._began if self._took is None else self._took
+        now = self._lifetime.elapsed
         stages = tuple(
             watched.shared_stats(name, now) for name, watched in self._chain.watched.items()
         )
@@ -187,7 +185,7 @@ class Chain:
             busy = 0.0
             for output in self._outputs(apply, rescue, index, item):
                 busy += time.perf_counter() - begin
-                counters.items_out += type(output) is not Failure and type(output) is not Skipped
+                counters.items_out += type(output) not in NO_RESULT
                 yield from sieve.sift((output,))
                 begin = time.perf_counter()
             end = time.perf_counter()

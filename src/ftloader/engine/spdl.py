@@ -22,7 +22,7 @@ from ..options import RunOptions
 from ..pipeline import Pipeline
 from ..policy import FailureRecord
 from ..stages import Aggregate, Disaggregate, Pipe, Prefetch
-from .base import Run, stopped
+from .base import Lifetime, Run, stopped
 from .envelopes import Envelope, Operation, feed
 from .failure import SOURCE, Failure
 from .regroup import Regrouper
@@ -55,8 +55,7 @@ class SpdlRun(Run[Any]):
         refuse(options)
         self._wait = 0.0
         self._delivered = 0
-        self._began = time.perf_counter()
-        self._took: float | None = None
+        self._lifetime = Lifetime()
         self._state = RunState()
         self._log = SkipLog(options)
         self._sieves: list[Sieve] = []
@@ -129,13 +128,12 @@ class SpdlRun(Run[Any]):
 
     def stop(self, timeout: float | None = None) -> None:
         """End the run and wait until SPDL's threads are gone."""
-        if self._took is None:
-            self._took = time.perf_counter() - self._began
+        self._lifetime.end()
         self._close()
 
     def stats(self) -> RunStats:
         """Return the counters so far; SPDL keeps its waits to itself, so the rest is starved."""
-        now = time.perf_counter() - self._began if self._took is None else self._took
+        now = self._lifetime.elapsed
         stages = tuple(watched.shared_stats(name, now) for name, watched in self._watched.items())
         return RunStats(stages, self._wait, now, self._delivered)
 

@@ -16,7 +16,7 @@ from typing import Any
 from ..options import RunOptions
 from ..pipeline import Pipeline
 from ..policy import FailureRecord
-from .base import Run, stopped
+from .base import Lifetime, Run, stopped
 from .failure import Failure
 from .graph import Graph
 from .leasing import Leases, opened, release
@@ -36,8 +36,7 @@ class ThreadsRun(Run[Any]):
     def __init__(self, pipeline: Pipeline[Any], options: RunOptions) -> None:
         self._wait = 0.0
         self._read = 0
-        self._began = time.perf_counter()
-        self._took: float | None = None
+        self._lifetime = Lifetime()
         self._graph = Graph(pipeline, options)
         self._items: deque[Any] = deque()  # read, and not yet asked for
         self._leases: deque[Leases] = deque()  # of the items that the reader may still hold
@@ -97,15 +96,14 @@ class ThreadsRun(Run[Any]):
 
     def stop(self, timeout: float | None = None) -> None:
         """End the run and wait until its threads are gone."""
-        if self._took is None:
-            self._took = time.perf_counter() - self._began
+        self._lifetime.end()
         self._items.clear()
         self._drop.detach()
         self._graph.stop(timeout)
 
     def stats(self) -> RunStats:
         """Return the counters of this run so far."""
-        now = time.perf_counter() - self._began if self._took is None else self._took
+        now = self._lifetime.elapsed
         return RunStats(
             stages=self._graph.stage_stats(now),
             reader_wait=self._wait,

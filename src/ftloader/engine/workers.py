@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..stages import Pipe
 from .channel import Channel
-from .failure import Failure, Skipped, contained, refuse_coroutine
+from .failure import NO_RESULT, Failure, contained, refuse_coroutine
 from .rescue import Rescue
 from .state import RunState, Stopped
 from .stats import Counters
@@ -212,7 +212,7 @@ def apply_generator(stage: Pipe, ends: Ends) -> None:
             now = _clock()
             busy += now - asked
             pace.learn(1, now - asked)
-            counters.items_out += type(output) is not Failure and type(output) is not Skipped
+            counters.items_out += type(output) not in NO_RESULT
             target.put(ticket, (output,), done=False, pace=min(pace.limit, source.pace))
             output = None  # a waiting worker must not keep its last item alive
             asked = _clock()

@@ -90,11 +90,12 @@ def references_agree(references: Sequence[Record]) -> list[str]:
     return notes
 
 
-def result(file: ResultFile) -> list[str]:
-    """Check everything in a result file before a number of it is shown; return notes.
+def arms_of(file: ResultFile) -> dict[str, Arm]:
+    """Check that there is something to check in a result file; return its arms by name.
 
     Raises:
-        MeasurementError: the run failed, or holds something that must not be believed.
+        ControlError: the experiment has no ceiling or no contention control.
+        MeasurementError: the run failed, or measured nothing.
     """
     if file.status == "failed":
         raise MeasurementError(
@@ -103,9 +104,19 @@ def result(file: ResultFile) -> list[str]:
     if not file.processes:
         raise MeasurementError("this run ended before anything was measured; run it again")
     arms = {record["name"]: Arm.from_json(record) for record in file.header["arms"]}
-    references = {record["arm"]: record for record in file.references}
     described = {control["name"] for control in file.header["experiment"]["controls"]}
     require_controls(described, f"experiment {file.header['experiment']['name']!r}")
+    return arms
+
+
+def result(file: ResultFile) -> list[str]:
+    """Check everything in a result file before a number of it is shown; return notes.
+
+    Raises:
+        MeasurementError: the run failed, or holds something that must not be believed.
+    """
+    arms = arms_of(file)
+    references = {record["arm"]: record for record in file.references}
     for record in file.references:
         arm(record, arms[record["arm"]])
     for record in file.processes:

@@ -140,6 +140,15 @@ def load(path: Path) -> Experiment:
     Raises:
         MeasurementError: the file has no ``EXPERIMENT``.
     """
+    return load_described(path, Experiment, "experiments/scaling/run.py")
+
+
+def load_described[T](path: Path, kind: type[T], example: str) -> T:
+    """Load the ``EXPERIMENT`` of a script if it is of one kind.
+
+    Raises:
+        MeasurementError: the file has none, or one of another kind; ``example`` shows how.
+    """
     # Fixed name: classes and functions of the script must pickle and print alike in all processes.
     spec = importlib.util.spec_from_file_location("ftloader_experiment", path)
     if spec is None or spec.loader is None:
@@ -148,6 +157,6 @@ def load(path: Path) -> Experiment:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     found = getattr(module, "EXPERIMENT", None)
-    if not isinstance(found, Experiment):
-        raise MeasurementError(f"{path} defines no EXPERIMENT; see experiments/scaling/run.py")
+    if not isinstance(found, kind):
+        raise MeasurementError(f"{path} defines no EXPERIMENT; see {example}")
     return found

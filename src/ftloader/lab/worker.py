@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from ..errors import FtloaderError, MeasurementError
 from . import controls, experiment, measure, provenance
@@ -69,18 +69,51 @@ def work(job: Job) -> dict[str, Any]:
         ArmError: this process is not the arm asked for, before or after timing.
         DigestError: outputs were not reproducible.
     """
-    begin = time.perf_counter()
     described = experiment.load(Path(job.experiment))
+    return in_arm(job, job.role, job.threads, lambda inputs: _run_all(job, described, inputs))
+
+
+class AnyJob(Protocol):
+    """What the jobs of all kinds of experiment have."""
+
+    @property
+    def inputs(self) -> str:
+        """Path of the pickled inputs."""
+
+    @property
+    def arm(self) -> Arm:
+        """The arm it must be."""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """What is run, in order."""
+
+
+def in_arm(
+    job: AnyJob, role: str, threads: int, run: Callable[[experiment.Inputs], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Run what measures between two assertions of the arm; return the process's record.
+
+    Args:
+        job: the job.
+        role: of the process.
+        threads: thread count of the record.
+        run: measures on the job's inputs and returns its part of the record.
+
+    Raises:
+        ArmError: this process is not the arm asked for, before or after timing.
+    """
+    begin = time.perf_counter()
     with open(job.inputs, "rb") as file:
         inputs: experiment.Inputs = pickle.load(file)
     before = {**assert_arm(job.arm, "before timing"), **provenance.moment()}
-    measured = _run_all(job, described, inputs)
+    measured = run(inputs)
     # Asserted after timing too: an operation's lazy import may have turned the GIL on.
     after = {**assert_arm(job.arm, "after timing"), **provenance.moment()}
     return {
-        "role": job.role,
+        "role": role,
         "arm": job.arm.name,
-        "threads": job.threads,
+        "threads": threads,
         "order": list(job.order),
         "before": before,
         "after": after,

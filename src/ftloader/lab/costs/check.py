@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import DigestError, MeasurementError
+from ...errors import DigestError
 from ..arms import Arm
 from ..check import arm as check_arm
-from ..check import same_source
+from ..check import arms_of, same_source
 from ..controls import judge_run
-from ..experiment import require_controls
 from ..results import ResultFile
 
 Record = Mapping[str, Any]
@@ -43,15 +42,7 @@ def result(file: ResultFile) -> None:
     Raises:
         MeasurementError: the run failed, or holds something that must not be believed.
     """
-    if file.status == "failed":
-        raise MeasurementError(
-            f"this run failed and has no report: {file.end and file.end['reason']}"
-        )
-    if not file.processes:
-        raise MeasurementError("this run ended before anything was measured; run it again")
-    arms = {record["name"]: Arm.from_json(record) for record in file.header["arms"]}
-    described = {control["name"] for control in file.header["experiment"]["controls"]}
-    require_controls(described, f"experiment {file.header['experiment']['name']!r}")
+    arms = arms_of(file)
     firsts: dict[str, Record] = {}
     for record in file.processes:
         process(record, arms[record["arm"]], firsts)

@@ -5,7 +5,6 @@ Frozen descriptions, nothing else; ``load`` reads them from a script, as every w
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import MeasurementError
-from ..experiment import Control, Inputs, require_controls
+from ..experiment import Control, Inputs, load_described, require_controls
 
 
 @dataclass(frozen=True)
@@ -162,13 +161,4 @@ def load(path: Path) -> CostExperiment:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location("ftloader_experiment", path)
-    if spec is None or spec.loader is None:
-        raise MeasurementError(f"{path} is not a Python file; an experiment is a script")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    found = getattr(module, "EXPERIMENT", None)
-    if not isinstance(found, CostExperiment):
-        raise MeasurementError(f"{path} defines no EXPERIMENT; see experiments/engine/run.py")
-    return found
+    return load_described(path, CostExperiment, "experiments/engine/run.py")

@@ -6,9 +6,7 @@ The same protocol as ``ftloader.lab.worker``; this one measures cells instead of
 from __future__ import annotations
 
 import json
-import pickle
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import controls, experiment, provenance
-from ..arms import Arm, assert_arm
-from ..worker import serve
+from .. import controls, experiment
+from ..arms import Arm
+from ..worker import in_arm, serve
 from . import describe, measure
 
 
@@ -67,11 +65,15 @@ def work(job: Job) -> dict[str, Any]:
         ArmError: this process is not the arm asked for, before or after timing.
         DigestError: contenders of a cell had different outputs.
     """
-    begin = time.perf_counter()
     described = describe.load(Path(job.experiment))
-    with open(job.inputs, "rb") as file:
-        inputs: experiment.Inputs = pickle.load(file)
-    before = {**assert_arm(job.arm, "before timing"), **provenance.moment()}
+    return in_arm(
+        job, "measure", controls.JUDGED_AT, lambda inputs: _run_all(job, described, inputs)
+    )
+
+
+def _run_all(
+    job: Job, described: describe.CostExperiment, inputs: experiment.Inputs
+) -> dict[str, Any]:
     judges = {control.name: control for control in described.controls}
     cells = {cell.name: cell for cell in described.cells}
     rng = np.random.default_rng(job.seed)
@@ -85,19 +87,7 @@ def work(job: Job) -> dict[str, Any]:
             found["cells"][name] = measure.measure(
                 cells[name], inputs, job.settings, job.arm.gil, job.amounts.get(name, {}), rng
             )
-    # Asserted after timing too: a contender's lazy import may have turned the GIL on.
-    after = {**assert_arm(job.arm, "after timing"), **provenance.moment()}
-    return {
-        "role": "measure",
-        "arm": job.arm.name,
-        "threads": controls.JUDGED_AT,
-        "order": list(job.order),
-        "before": before,
-        "after": after,
-        **found,
-        "provenance": provenance.process(),
-        "seconds": round(time.perf_counter() - begin, 3),
-    }
+    return found
 
 
 if __name__ == "__main__":
