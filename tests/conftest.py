@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "real_data: reads the folder given with --real-data")
+    # A shell starts background jobs deaf to Ctrl-C, and what the tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = config.getoption("--real-data")
     if folder is not None and not (folder / "annotations").is_dir():
         raise pytest.UsageError(f"--real-data {folder}: there is no annotations folder in it")

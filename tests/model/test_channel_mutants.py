@@ -98,8 +98,8 @@ BUGS = [
     Bug(
         "the feeder never calls the event loop",
         channel,
-        "self._reading.call_at or self._read_wakers:",
-        "self._reading.call_at:",
+        "if len(self._ready) >= self._reading.call_at or self._read_wakers:",
+        "if len(self._ready) >= self._reading.call_at:",
         Setup("ab", writers=0, read="poll"),
         FORGOTTEN,
         preemptions=0,
@@ -136,10 +136,12 @@ BUGS = [
         """            if self._writing and self._sequencer.next != before:
                 self._writing.call(self._has_room, len(items))
         self._ready.extend(items if self._sieve is None else self._sieve.sift(items))
-        if len(self._ready) <= self._writing.call_at:  # who was called has brought nothing
+        ready = len(self._ready)
+        if ready <= self._writing.call_at:  # who was called has brought nothing
             self._writing.call(self._has_room)
 """,
         """        self._ready.extend(items if self._sieve is None else self._sieve.sift(items))
+        ready = len(self._ready)
 """,
         Setup(["", "", "", "", "a"], writers=2),
         FORGOTTEN,

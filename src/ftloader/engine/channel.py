@@ -170,6 +170,7 @@ class Channel:
             Stopped: the run was stopped.
         """
         with self._lock:
+            self._reading.stride = limit if self.pace > 1 else min(limit, self._capacity)
             if not self._wait_for_items(limit, look):
                 return []
             taken = self._leave(min(limit, max(1, len(self._ready) - self._kept)))
@@ -244,7 +245,7 @@ class Channel:
         state, ready = self._state, self._ready
         if not ready and not state.stopped:
             patience = PATIENCE if limit > 1 else state.poll
-            nap = limit > 1 and self.pace > 1 and self._nap.pays()
+            nap = limit > 1 and self._nap.pays()
             while not (ready or state.stopped):
                 if not self._open:
                     return False
@@ -269,9 +270,11 @@ class Channel:
             if self._writing and self._sequencer.next != before:
                 self._writing.call(self._has_room, len(items))
         self._ready.extend(items if self._sieve is None else self._sieve.sift(items))
-        if len(self._ready) <= self._writing.call_at:  # who was called has brought nothing
+        ready = len(self._ready)
+        if ready <= self._writing.call_at:  # who was called has brought nothing
             self._writing.call(self._has_room)
-        self._announce()
+        if ready >= self._reading.call_at or self._read_wakers:
+            self._announce()
 
     def _announce(self) -> None:
         if len(self._ready) >= self._reading.call_at:

@@ -79,6 +79,7 @@ def read_any(items: Iterator[Any], state: RunState, target: Channel, counts: Cou
             break
         made = _clock()
         count += 1
+        counts.uncounted = count
         if made - asked > CHEAP or pace.limit < MAX_CHUNK:
             pace.learn(1, made - asked)
             room = target.room(pace.limit)
@@ -88,7 +89,7 @@ def read_any(items: Iterator[Any], state: RunState, target: Channel, counts: Cou
         if not at_once or count >= pace.limit:
             counts.timed(since, made, count)
             counts.items_out += count
-            count = 0
+            count = counts.uncounted = 0
             since = asked = _clock()
             counts.blocked += since - made
             counts.working_on = since, counts.items_out

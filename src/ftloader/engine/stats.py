@@ -43,6 +43,7 @@ class Counters:
         "spans",
         "starved",
         "thread",
+        "uncounted",
         "working_on",
     )
 
@@ -62,6 +63,8 @@ class Counters:
         self.blocking_longest = 0.0
         #: When the operation in progress began and on which item, or ``None`` between operations.
         self.working_on: tuple[float, int] | None = None
+        #: Items done since and not counted yet: a source counts cheap ones together.
+        self.uncounted = 0
         #: The same for every operation in progress on the event loop: item and begin.
         self.running: dict[int, float] = {}
         #: The thread that does the work.
@@ -79,7 +82,10 @@ class Counters:
         May be called from another thread; what it returns may just have ended.
         """
         working_on = self.working_on
-        on_thread = [] if working_on is None else [(*working_on, self.thread)]
+        on_thread = []
+        if working_on is not None:
+            begin, item = working_on
+            on_thread = [(begin, item + self.uncounted, self.thread)]
         return on_thread + [(begin, item, None) for item, begin in self.running.copy().items()]
 
     def timed(self, begin: float, end: float, items: int) -> None:

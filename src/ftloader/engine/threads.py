@@ -40,7 +40,8 @@ class ThreadsRun(Run[Any]):
         self._graph = Graph(pipeline, options)
         self._items: deque[Any] = deque()  # read, and not yet asked for
         self._leases: deque[Leases] = deque()  # of the items that the reader may still hold
-        self._chunk = MAX_CHUNK if self._graph.memory_budget is None else 1
+        self._leasing = self._graph.memory_budget is not None
+        self._chunk = 1 if self._leasing else MAX_CHUNK
         # No thread refers to this object, so dropping it ends the run.
         self._drop = weakref.finalize(self, self._graph.drop)
         self._drop.atexit = False  # by then the pool has been joined
@@ -56,7 +57,8 @@ class ThreadsRun(Run[Any]):
         return super().__next__()
 
     def _next(self) -> Any:
-        self._let_go(keep=1)
+        if self._leases:
+            self._let_go(keep=1)
         if not self._items:
             self._items.extend(self._read_on())
         try:
@@ -65,8 +67,9 @@ class ThreadsRun(Run[Any]):
             raise stopped() from None
         if type(item) is Failure:
             raise self._graph.with_others(item.error)
-        item, leases = opened(item)
-        self._leases.append(leases)
+        if self._leasing:
+            item, leases = opened(item)
+            self._leases.append(leases)
         return item
 
     def _let_go(self, keep: int) -> None:

@@ -27,7 +27,7 @@ NAP: Final = 1e-4
 #: Seconds until an idle reader looks whether those at work leave cheap items lying.
 PATIENCE: Final = 2e-3
 #: Items that make a nap worth its while, and waits without one after naps that were not.
-GATHERED: Final = 4
+GATHERED: Final = 2
 MOST_WITHOUT: Final = 256
 #: More items than ever wait.
 NEVER: Final = sys.maxsize
@@ -119,7 +119,8 @@ class Readers:
             if not ready:
                 self._lock.release()
                 try:
-                    self._bells.ring()
+                    if self._bells:
+                        self._bells.ring()
                     rung = wait_for(bell, seconds)
                 finally:
                     self._lock.acquire()
@@ -134,16 +135,15 @@ class Readers:
 
     def call(self, ready: int) -> None:
         """Call as many as so many items make chunks, and are not on their way already."""
-        count = max(1, ready // self.stride) - self._called
-        if count > 0:
-            self._ring(count)
+        self._ring(max(1, ready // self.stride) - self._called)
 
     def call_all(self) -> None:
         """Call everybody."""
         self._ring(len(self._idle))
 
     def _ring(self, count: int) -> None:
-        for _ in range(min(count, len(self._idle))):
+        while count > 0 and self._idle:
+            count -= 1
             self._called += 1
             self._bells.append(self._idle.popleft())
         self._update()
