@@ -39,18 +39,37 @@ SHAREABLE_TESTS = (
 WORKFLOWS = (".github/workflows/ci.yml", ".github/workflows/bench.yml")
 
 
+def requirements(name: str) -> "list[str]":
+    """Return the lines of a file below ``constraints``, without comments."""
+    lines = (ROOT / "constraints" / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """What an environment holds beside the project: extras, dependency groups, packages."""
+    """What an environment holds beside the project: extras, dependency groups, packages.
+
+    ``pins`` names a constraints file of its own, beside which a file of overrides may lie.
+    """
 
     suffix: str
     extras: Tuple[str, ...] = ("report", "spdl")
     groups: Tuple[str, ...] = ("test",)
     packages: Tuple[str, ...] = ()
+    pins: str = ""
 
     def folder(self, interpreter: Interpreter) -> Path:
         """Return where this environment lies for one interpreter."""
         return ROOT / ".nox" / f"py{interpreter.name}{self.suffix}"
+
+    def constraints(self, interpreter: Interpreter) -> Path:
+        """Return the file that names every package's version."""
+        return ROOT / "constraints" / f"{self.pins or interpreter.name}.txt"
+
+    def overrides(self) -> "Path | None":
+        """Return the file of requirements that replace what packages ask for, if there is one."""
+        path = ROOT / "constraints" / f"{self.pins}-overrides.txt"
+        return path if self.pins and path.is_file() else None
 
 
 # Tests, benches and reports share one; torch is 4.6 GB, so integration has its own.
@@ -60,6 +79,8 @@ TORCH = Environment(
     extras=("report", "spdl", "torch"),
     packages=("pytest-run-parallel", "spdl-io"),
 )
+# The references' versions belong together and hold nobody else's back.
+ORACLE = Environment("-oracle", packages=tuple(requirements("oracle.in")), pins="oracle")
 CHECKS = Environment("-checks", groups=("test", "lint", "types"))
 
 
@@ -89,9 +110,11 @@ def python_for(session: nox.Session, interpreter: Interpreter, wanted: Environme
     if uv is None:
         session.error("uv is not installed: call ./noxw instead of nox, or pip install uv")
     folder = wanted.folder(interpreter)
-    constraints = ROOT / "constraints" / f"{interpreter.name}.txt"
+    constraints = wanted.constraints(interpreter)
+    overrides = wanted.overrides()
     facts = (base.path, base.full_version, str(ROOT), dataclasses.astuple(wanted))
     text = [repr(facts).encode(), constraints.read_bytes(), (ROOT / "pyproject.toml").read_bytes()]
+    text += [] if overrides is None else [overrides.read_bytes()]
     stamp, key = folder / "ftloader-stamp", hashlib.sha256(b"\0".join(text)).hexdigest()
 
     def waiting(owner: str) -> None:
@@ -113,7 +136,7 @@ def fill(
     wanted: Environment,
 ) -> None:
     """Make the environment anew and install the packages and the project, editable."""
-    if "torch" in wanted.extras:
+    if "torch" in wanted.extras or wanted.pins == "oracle":
         session.log("torch and what it needs are 4.6 GB, downloaded once into uv's cache")
     shutil.rmtree(folder, ignore_errors=True)
     env = clean(VIRTUAL_ENV=None, UV_PROJECT_ENVIRONMENT=None)
@@ -121,7 +144,9 @@ def fill(
     install = (uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"))
     extras = [f"--extra={extra}" for extra in wanted.extras]
     groups = [f"--group=pyproject.toml:{group}" for group in wanted.groups]
-    pinned = ("--only-binary", ":all:", "--constraint", str(constraints))
+    pinned = ["--only-binary", ":all:", "--constraint", str(constraints)]
+    overrides = wanted.overrides()
+    pinned += [] if overrides is None else ["--overrides", str(overrides)]
     packages = ("hatchling", "editables", *wanted.packages)
     session.run(
         *install, *pinned, "--requirement", "pyproject.toml", *extras, *groups, *packages, env=env
@@ -249,6 +274,37 @@ def bench(session: nox.Session) -> None:
 def bench_engine(session: nox.Session) -> None:
     """Ten blocks; -- --quick for a smoke run."""
     run_bench(session, every_python(session), "engine")
+
+
+@session(
+    "oracle",
+    "Compare decoding, masks and transforms with mmdet, torchvision and pycocotools (4.6 GB once).",
+)
+def oracle(session: nox.Session) -> None:
+    """-- --real-data PATH adds real images; -- --write-golden writes tests/golden anew."""
+    python = python_for(session, MAIN, ORACLE)
+    # mmdet imports albumentations, which would ask the network for a newer version of itself.
+    env = clean(NO_ALBUMENTATIONS_UPDATE="1")
+    # Thousands of comparisons in one test: slower than the suite's limits allow for.
+    limits = ("--timeout=1800", "-o", "faulthandler_timeout=1700")
+    session.run(python, "-m", "pytest", "tests/oracle", *limits, *posargs(session), env=env)
+
+
+@session(
+    "bench-transforms",
+    "Measure what transforms and recipes cost, beside mmdet, torchvision and albumentations.",
+)
+def bench_transforms(session: nox.Session) -> None:
+    """Ten blocks, peers on 3.12 alone; -- --quick for a smoke run, -- tests/bench for a table."""
+    with_peers = python_for(session, MAIN, ORACLE)
+    if any(argument.startswith("tests") for argument in session.posargs):
+        session.run(with_peers, "-m", "pytest", *posargs(session), env=clean())
+        return
+    main, *others = every_python(session)
+    chosen = [word for python in (with_peers, *others) for word in ("--interpreter", python)]
+    # The one in charge has matplotlib, the one with the peers need not.
+    script = "experiments/transforms/run.py"
+    session.run(main, script, *chosen, *posargs(session), env=clean())
 
 
 @session("soak", "End runs in every way, 1,000 times on each interpreter (long).")

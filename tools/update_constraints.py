@@ -27,6 +27,8 @@ PINNED = (
     "spdl-io==0.8.0",
     "torch==2.11.0",
 )
+# The oracle session compares with what the others compute: the same NumPy and Pillow.
+PINNED_ORACLE = tuple(pin for pin in PINNED if not pin.startswith("spdl-io"))
 # What sessions install besides the project's own groups and extras.
 TOOLS = ("hatchling", "editables", "pytest-run-parallel")
 HEADER = "# {what}. Written by tools/update_constraints.py; do not edit.\n"
@@ -48,9 +50,24 @@ def main() -> int:
             where = _imagined(wanted)
         lines = _compile(uv, [*project, *where], [*PINNED, *TOOLS])
         _write(f"{wanted.name}.txt", f"What sessions on CPython {wanted.name} install", lines)
+    _write_oracle(uv)
     lines = _compile(uv, ["--universal", "--python-version", "3.9"], ["nox", "uv"])
     _write("nox.txt", "What ./noxw installs, on any Python from 3.9", lines)
     return 0
+
+
+def _write_oracle(uv: str) -> None:
+    """Write what the oracle session installs, with versions of its own."""
+    options = [str(ROOT / "pyproject.toml"), "--extra", "report", "--extra", "spdl"]
+    options += ["--group", "test", "--python", ensure.ensure(table.INTERPRETERS["3.12"]).path]
+    options += ["--overrides", str(ROOT / "constraints" / "oracle-overrides.txt")]
+    lines = _compile(uv, options, [*PINNED_ORACLE, *_lines("oracle.in"), "hatchling", "editables"])
+    _write("oracle.txt", "What the oracle session installs on CPython 3.12", lines)
+
+
+def _lines(name: str) -> List[str]:
+    lines = (ROOT / "constraints" / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _imagined(wanted: table.Interpreter) -> List[str]:

@@ -6,20 +6,25 @@ changes after construction.
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ftloader.detection._coco_numbers import parse_numbers
 from ftloader.detection.annotations import Segmentation
 from ftloader.detection.masks import Counts, Rle
 from ftloader.errors import CocoError
 
 # No coordinate lies farther out, pixels; what does is damage.
 _FARTHEST = 1e6
+# Outlines whose text is read at once: what fits the processor's cache.
+_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,13 +51,28 @@ class SegmentColumns:
         return len(self.rle_rows)
 
     def __getitem__(self, row: int) -> Segmentation:
-        rle = int(self.rle_rows[row])
-        if rle >= 0:
-            height, width = self.rle_sizes[rle].tolist()
-            return Rle(height, width, self.rle_counts[rle])
-        first, last = self.object_offsets[row : row + 2].tolist()
-        bounds = self.part_offsets[first : last + 1].tolist()
-        return tuple(self.coordinates[bounds[k] : bounds[k + 1]] for k in range(last - first))
+        return self.take(row, row + 1)[0]
+
+    def take(self, first: int, last: int) -> tuple[Segmentation, ...]:
+        """Return the outlines of objects ``first`` to ``last - 1``.
+
+        Their coordinates are views into one small array of their own, so that whoever keeps them
+        does not keep all the others.
+        """
+        objects = self.object_offsets[first : last + 1].tolist()
+        bounds = self.part_offsets[objects[0] : objects[-1] + 1].tolist()
+        points = frozen(self.coordinates[bounds[0] : bounds[-1]].copy())
+        parts = [points[a - bounds[0] : b - bounds[0]] for a, b in pairwise(bounds)]
+        start = objects[0]
+        rles = self.rle_rows[first:last].tolist()
+        return tuple(
+            tuple(parts[a - start : b - start]) if rle < 0 else self._rle(rle)
+            for (a, b), rle in zip(pairwise(objects), rles, strict=True)
+        )
+
+    def _rle(self, row: int) -> Rle:
+        height, width = self.rle_sizes[row].tolist()
+        return Rle(height, width, self.rle_counts[row])
 
 
 def parse_segments(entries: Sequence[Mapping[str, Any]]) -> SegmentColumns:
@@ -100,6 +120,78 @@ def parse_segments(entries: Sequence[Mapping[str, Any]]) -> SegmentColumns:
     )
 
 
+def parse_outlines(outlines: Sequence[bytes], rows: NDArray[np.intp]) -> SegmentColumns:
+    """Collect outlines from JSON text.
+
+    Args:
+        outlines: the text of each: a list of polygons without its outer brackets, an RLE object,
+            or ``b""`` where there is no outline.
+        rows: int (M,), which of them are wanted, in this order. The others must be JSON as well.
+
+    Raises:
+        ValueError: an outline is malformed; the text does not say whose.
+    """
+    wanted = np.zeros(len(outlines), bool)
+    wanted[rows] = True
+    texts = [outlines[k] for k in (*rows.tolist(), *np.flatnonzero(~wanted).tolist())]
+    # The first character of a text tells an RLE from polygons; there is none without an outline.
+    first = np.array([text[0] if text else 0 for text in texts], np.uint8)
+    is_rle, is_polygon = first == ord("{"), (first != ord("{")) & (first != 0)
+    rles = [json.loads(texts[k].decode()) for k in np.flatnonzero(is_rle).tolist()]
+    is_rle = is_rle[: len(rows)]
+    rles = rles[: int(is_rle.sum())]
+    points, part_ends, parts = _polygon_columns([texts[k] for k in np.flatnonzero(is_polygon)])
+    per_object = np.zeros(len(texts), np.int64)
+    per_object[is_polygon] = parts
+    objects = _offsets(np.cumsum(per_object[: len(rows)]))
+    part_offsets = _offsets(part_ends[: objects[-1]])
+    if part_offsets[-1] < len(points):
+        points = points[: part_offsets[-1]].copy()
+    if not (points.min(initial=0) > -_FARTHEST and points.max(initial=0) < _FARTHEST):
+        raise ValueError("a segmentation reaches too far")
+    try:
+        sizes = [_rle_size(outline) for outline in rles]
+        counts = tuple(_rle_counts(outline) for outline in rles)
+    except (TypeError, KeyError, OverflowError) as error:
+        raise ValueError("an RLE without counts or size") from error
+    return SegmentColumns(
+        coordinates=frozen(points),
+        part_offsets=part_offsets,
+        object_offsets=objects,
+        rle_rows=frozen(np.where(is_rle, np.cumsum(is_rle) - 1, -1)),
+        rle_sizes=frozen(np.array(sizes, np.int64).reshape(-1, 2)),
+        rle_counts=counts,
+    )
+
+
+def _polygon_columns(
+    texts: Sequence[bytes],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return all coordinates, where each part ends in them, and how many parts each text has."""
+    points = np.empty(sum(text.count(b",") for text in texts) + len(texts))
+    part_ends, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    total = 0
+    for first in range(0, len(texts), _AT_ONCE):
+        some = texts[first : first + _AT_ONCE]
+        text = b"#".join(some) + b"#"
+        if b"*" in text or text.count(b"#") != len(some):
+            raise ValueError("not a number")
+        # Every separator becomes one character: "," in a part, "*" behind it, "#" behind a text.
+        text = text.replace(b"],[", b"*").replace(b"], [", b"*")
+        codes = np.frombuffer(text, np.uint8)
+        ends = np.flatnonzero((codes == ord(",")) | (codes == ord("*")) | (codes == ord("#")))
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        if b" " in text:
+            starts += codes[starts] == ord(" ")
+        points[total : total + len(ends)] = parse_numbers(text, starts, ends)[0]
+        kinds = codes[ends]
+        last_numbers = np.flatnonzero(kinds != ord(","))
+        part_ends.append(last_numbers + (total + 1))
+        parts.append(np.diff(np.flatnonzero(kinds[last_numbers] == ord("#")), prepend=-1))
+        total += len(ends)
+    return points, np.concatenate(part_ends), np.concatenate(parts)
+
+
 def frozen[A: NDArray[Any]](column: A) -> A:
     """Return the array, made read-only."""
     column.flags.writeable = False
@@ -110,7 +202,7 @@ def _column(values: array[float]) -> NDArray[np.float64]:
     return frozen(np.array(values, np.float64))
 
 
-def _offsets(ends: array[int]) -> NDArray[np.int64]:
+def _offsets(ends: array[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return frozen(np.concatenate([np.zeros(1, np.int64), np.asarray(ends, np.int64)]))
 
 

@@ -16,8 +16,8 @@ from ftloader.detection.masks import Mask, Rle, polygons_to_mask, usable_polygon
 from ftloader.errors import DataError
 
 # An object's outline: polygon parts (flat float64 coordinates x0, y0, x1, y1, … in pixels; none
-# where the file has no outline), or a run-length encoded mask.
-Segmentation = tuple[NDArray[np.float64], ...] | Rle
+# where the file has no outline), a run-length encoded mask, or a bitmap (uint8 (H, W) of 0 and 1).
+Segmentation = tuple[NDArray[np.float64], ...] | Rle | Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +28,10 @@ class Annotations:
         boxes: float32 (N, 4), ``x1, y1, x2, y2`` in pixels, not clipped to the image.
         labels: int64 (N,), positions in the class list.
         crowd: bool (N,), true for a region of many objects, which is not a training target.
-        areas: float64 (N,), the file's own areas in square pixels.
+        areas: float64 (N,), the file's own areas in square pixels of the original image.
         ids: int64 (N,), annotation ids.
-        segmentations: N outlines as the file has them.
+        segmentations: N outlines: polygons and run lengths as the file has them, until a
+            transform makes bitmaps of them.
     """
 
     boxes: NDArray[np.float32]
@@ -42,6 +43,48 @@ class Annotations:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @classmethod
+    def none(cls) -> Annotations:
+        """Return the annotations of an image without objects."""
+        return cls(
+            boxes=np.zeros((0, 4), np.float32),
+            labels=np.zeros(0, np.int64),
+            crowd=np.zeros(0, bool),
+            areas=np.zeros(0, np.float64),
+            ids=np.zeros(0, np.int64),
+            segmentations=(),
+        )
+
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Annotations:
+        """Return some of the objects.
+
+        Args:
+            keep: bool (N,), or int (K,) positions in the order wanted.
+        """
+        chosen = np.flatnonzero(keep) if keep.dtype == bool else keep
+        return Annotations(
+            boxes=self.boxes[chosen],
+            labels=self.labels[chosen],
+            crowd=self.crowd[chosen],
+            areas=self.areas[chosen],
+            ids=self.ids[chosen],
+            segmentations=tuple(self.segmentations[i] for i in chosen),
+        )
+
+
+def concatenate(parts: Sequence[Annotations]) -> Annotations:
+    """Return the objects of several images as those of one, in this order."""
+    if not parts:
+        return Annotations.none()
+    return Annotations(
+        boxes=np.concatenate([part.boxes for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        crowd=np.concatenate([part.crowd for part in parts]),
+        areas=np.concatenate([part.areas for part in parts]),
+        ids=np.concatenate([part.ids for part in parts]),
+        segmentations=tuple(outline for part in parts for outline in part.segmentations),
+    )
 
 
 def filter_annotations(
@@ -63,14 +106,7 @@ def filter_annotations(
     keep = (width > min_size[0]) & (height > min_size[1])
     if not crowd:
         keep &= ~annotations.crowd
-    return Annotations(
-        boxes=annotations.boxes[keep],
-        labels=annotations.labels[keep],
-        crowd=annotations.crowd[keep],
-        areas=annotations.areas[keep],
-        ids=annotations.ids[keep],
-        segmentations=tuple(annotations.segmentations[i] for i in np.flatnonzero(keep)),
-    )
+    return annotations.take(keep)
 
 
 def instance_masks(annotations: Annotations, width: int, height: int) -> Mask:
@@ -127,8 +163,15 @@ def mask_boxes(masks: NDArray[np.uint8] | Sequence[Mask]) -> NDArray[np.float32]
 def _mask(outline: Segmentation, width: int, height: int) -> Mask:
     if isinstance(outline, Rle):
         return outline.to_mask(width, height)
+    if isinstance(outline, np.ndarray):
+        if outline.shape != (height, width):
+            raise DataError(
+                f"a bitmap of {outline.shape[1]} x {outline.shape[0]} pixels does not fit an "
+                f"image of {width} x {height}"
+            )
+        return outline
     return polygons_to_mask(outline, width, height)
 
 
 def _has_outline(outline: Segmentation) -> bool:
-    return isinstance(outline, Rle) or bool(usable_polygons(outline))
+    return not isinstance(outline, tuple) or bool(usable_polygons(outline))

@@ -28,6 +28,9 @@ from ftloader.errors import DecodeError
 
 RgbImage = NDArray[np.uint8]
 
+# Largest image that is decoded unless the caller allows more: 8192 x 8192, 201 MB as RGB.
+MAX_PIXELS = 1 << 26
+
 # Named one by one: importing them here registers them once, before any thread decodes, and Pillow
 # never tries formats that start other programs (PostScript).
 _PLUGINS = (
@@ -52,11 +55,19 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Orientations whose stored image has width and height exchanged.
+_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 # Modes that Pillow turns into 8-bit RGB without clipping. Alpha is dropped, not blended.
 _MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB"}
 
 
-def decode(data: bytes, *, name: str = "") -> RgbImage:
+def decode(
+    data: bytes,
+    *,
+    name: str = "",
+    at_least: tuple[int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> RgbImage:
     """Decode image bytes to upright RGB.
 
     JPEG, PNG, WebP, BMP, GIF and TIFF (first frame) are read; the EXIF orientation is applied;
@@ -65,18 +76,37 @@ def decode(data: bytes, *, name: str = "") -> RgbImage:
     Args:
         data: the whole file.
         name: what to call this sample in an error, such as its file name.
+        at_least: width and height, pixels, of the upright image. A JPEG is then decoded at 1/2,
+            1/4 or 1/8 of its size, whichever is the smallest that is still that large in both
+            directions; each side is the full one divided, rounded up. That costs a fraction of
+            the time. Other formats, and JPEGs less than twice that large, are decoded in full.
+        max_pixels: the largest image that is decoded, by the size in its header; what claims to be
+            larger is refused before memory is taken for it. Pillow's own limit
+            (``PIL.Image.MAX_IMAGE_PIXELS``) holds as well: raise both for larger images.
 
     Returns:
         uint8 (H, W, 3), C-contiguous, read-only.
 
     Raises:
-        DecodeError: the bytes are not such an image, are cut short, or are a decompression bomb
-            by Pillow's own limit.
+        DecodeError: the bytes are not such an image, are cut short, or claim too many pixels.
+        ValueError: ``at_least`` or ``max_pixels`` is not positive.
     """
+    if max_pixels < 1 or (at_least is not None and min(at_least) < 1):
+        raise ValueError(
+            f"cannot decode with at_least={at_least}, max_pixels={max_pixels}: must be positive"
+        )
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                raise ValueError(
+                    f"{image.width} x {image.height} pixels are more than max_pixels={max_pixels}"
+                )
+            orientation = _orientation(image.info.get("exif", b""))
+            if at_least is not None:
+                # The decoder scales the image as it is stored, which may be lying on its side.
+                image.draft(None, at_least[::-1] if orientation in _ON_ITS_SIDE else at_least)
             image.load()
-            return np.asarray(_to_rgb(_upright(image)))
+            return np.asarray(_to_rgb(_upright(image, orientation)))
     except MemoryError:
         raise
     except UnidentifiedImageError:
@@ -137,9 +167,9 @@ def fit_within(width: int, height: int, long_edge: int, short_edge: int) -> tupl
     return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
     """Return the image with its EXIF orientation applied."""
-    method = _UPRIGHT.get(_orientation(image.info.get("exif", b"")))
+    method = _UPRIGHT.get(orientation)
     return image if method is None else image.transpose(method)
 
 

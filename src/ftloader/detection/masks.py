@@ -89,9 +89,9 @@ def polygons_to_mask(polygons: Sequence[NDArray[np.float64]], width: int, height
     _check_size(width, height)
     mask = np.zeros((height, width), np.uint8)
     for part in usable_polygons(polygons):
-        toggles = _outline_toggles(np.asarray(part, np.float64).reshape(-1, 2), width, height)
+        toggles = outline_toggles(np.asarray(part, np.float64).reshape(-1, 2), width, height)
         if len(toggles):
-            mask |= _fill(toggles, width, height)
+            _cover(mask, toggles)
     return mask
 
 
@@ -190,7 +190,7 @@ def pack_counts(counts: NDArray[np.integer] | Sequence[int]) -> bytes:
     return bytes(groups)
 
 
-def _outline_toggles(points: NDArray[np.float64], width: int, height: int) -> Counts:
+def outline_toggles(points: NDArray[np.float64], width: int, height: int) -> Counts:
     """Return the sorted column-major positions at which coverage toggles."""
     columns, rows = _trace(points)
     # Between two steps in different fine columns the outline passes the left one's right side.
@@ -236,10 +236,16 @@ def _trace(points: NDArray[np.float64]) -> tuple[Counts, Counts]:
     return np.where(horizontal, major, minor), np.where(horizontal, minor, major)
 
 
-def _fill(toggles: Counts, width: int, height: int) -> Mask:
-    """Return the bitmap whose coverage flips at each of the sorted positions."""
-    runs = np.diff(toggles, prepend=0, append=width * height)
-    return _expand(runs, width, height)
+def _cover(mask: Mask, toggles: Counts) -> None:
+    """Set what lies between the sorted positions at which coverage toggles."""
+    height, width = mask.shape
+    # Only the columns that the outline spans; an odd toggle out leaves the rest covered.
+    first = int(toggles[0]) // height
+    beyond = width if len(toggles) % 2 else (int(toggles[-1]) - 1) // height + 1
+    if first < beyond:
+        start = first * height
+        runs = np.diff(toggles, prepend=start, append=beyond * height)
+        mask[:, first:beyond] |= _expand(runs, beyond - first, height)
 
 
 def _expand(runs: Counts, width: int, height: int) -> Mask:

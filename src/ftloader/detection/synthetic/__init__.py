@@ -6,8 +6,21 @@ equal bytes for any number of workers and on every interpreter, with the same Nu
 the same kind of processor. ``edge_set()`` is the opposite: tiny images that decoders trip over.
 """
 
-from ftloader.detection.synthetic.edge import broken_set, edge_set
+from ftloader.detection.synthetic.edge import (
+    broken_set,
+    edge_document,
+    edge_set,
+    write_edge_coco,
+)
 from ftloader.detection.synthetic.folder import synthetic_coco, write_synthetic_coco
 from ftloader.detection.synthetic.spec import SyntheticSpec
 
-__all__ = ["SyntheticSpec", "broken_set", "edge_set", "synthetic_coco", "write_synthetic_coco"]
+__all__ = [
+    "SyntheticSpec",
+    "broken_set",
+    "edge_document",
+    "edge_set",
+    "synthetic_coco",
+    "write_edge_coco",
+    "write_synthetic_coco",
+]

@@ -1,24 +1,21 @@
-"""Write tests/golden/masks.npz: what pycocotools makes of random polygons and bitmaps.
+"""Polygons and bitmaps that the mask routines are compared on, from a fixed stream."""
 
-Run on 3.12 with pycocotools 2.0.11 and NumPy, nothing else:
+from __future__ import annotations
 
-    python tests/oracle/write_mask_golden.py
-
-pycocotools turns the GIL on when 3.13t imports it, so the ordinary tests compare with this file
-instead. No real data goes into it.
-"""
-
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pycocotools import mask as reference
+from numpy.typing import NDArray
 
-TARGET = Path(__file__).parents[1] / "golden" / "masks.npz"
+from tests.oracle.references import coco_masks
+
 POLYGON_CASES = 240
 BITMAP_CASES = 40
 
+Polygon = NDArray[np.float64]
 
-def polygon_case(rng: np.random.Generator, case: int) -> tuple[list[np.ndarray], int, int]:
+
+def polygon_case(rng: np.random.Generator, case: int) -> tuple[list[Polygon], int, int]:
     """Return the parts, width and height of one object; cases differ in kind, not only in size."""
     width, height = (int(n) for n in rng.integers(1, 160, 2))
     parts = []
@@ -37,18 +34,25 @@ def polygon_case(rng: np.random.Generator, case: int) -> tuple[list[np.ndarray],
     return parts, width, height
 
 
-def main() -> None:
-    """Write the file."""
+def packed_by_coco(parts: list[Polygon], width: int, height: int) -> bytes:
+    """Return pycocotools' packed run lengths of polygon parts."""
+    encoded = coco_masks.frPyObjects([part.tolist() for part in parts], height, width)
+    counts: bytes = coco_masks.merge(encoded)["counts"]
+    return counts
+
+
+def golden_masks() -> dict[str, Any]:
+    """Return the arrays of ``tests/golden/masks.npz``."""
     rng = np.random.default_rng(20261121)
-    coordinates, part_lengths, part_cases, sizes, packed = [], [], [], [], []
+    coordinates: list[Polygon] = []
+    part_lengths, part_cases, sizes, packed = [], [], [], []
     for case in range(POLYGON_CASES):
         parts, width, height = polygon_case(rng, case)
         coordinates += parts
         part_lengths += [len(part) for part in parts]
         part_cases += [case] * len(parts)
         sizes.append((width, height))
-        encoded = reference.frPyObjects([part.tolist() for part in parts], height, width)
-        packed.append(reference.merge(encoded)["counts"])
+        packed.append(packed_by_coco(parts, width, height))
 
     bitmaps, bitmap_sizes, bitmap_packed = [], [], []
     for case in range(BITMAP_CASES):
@@ -56,21 +60,15 @@ def main() -> None:
         bitmap = (rng.random((height, width)) < case / (BITMAP_CASES - 1)).astype(np.uint8)
         bitmaps.append(np.packbits(bitmap))
         bitmap_sizes.append((width, height))
-        bitmap_packed.append(reference.encode(np.asfortranarray(bitmap))["counts"])
+        bitmap_packed.append(coco_masks.encode(np.asfortranarray(bitmap))["counts"])
 
-    np.savez_compressed(
-        TARGET,
-        coordinates=np.concatenate(coordinates),
-        part_lengths=np.array(part_lengths, np.int16),
-        part_cases=np.array(part_cases, np.int16),
-        sizes=np.array(sizes, np.int16),
-        packed=np.frombuffer(b"\n".join(packed), np.uint8),
-        bitmaps=np.concatenate(bitmaps),
-        bitmap_sizes=np.array(bitmap_sizes, np.int16),
-        bitmap_packed=np.frombuffer(b"\n".join(bitmap_packed), np.uint8),
-    )
-    print(f"{TARGET}: {TARGET.stat().st_size} bytes")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "coordinates": np.concatenate(coordinates),
+        "part_lengths": np.array(part_lengths, np.int16),
+        "part_cases": np.array(part_cases, np.int16),
+        "sizes": np.array(sizes, np.int16),
+        "packed": np.frombuffer(b"\n".join(packed), np.uint8),
+        "bitmaps": np.concatenate(bitmaps),
+        "bitmap_sizes": np.array(bitmap_sizes, np.int16),
+        "bitmap_packed": np.frombuffer(b"\n".join(bitmap_packed), np.uint8),
+    }
