@@ -16,6 +16,7 @@ from .errors import DataError, FtloaderError
 COMMANDS = {
     "doctor": ("what this interpreter and machine can do", "ftloader.doctor"),
     "synth": ("make a COCO folder of synthetic images", "ftloader.detection.synthetic.cli"),
+    "inspect": ("look at a data set, and at what a recipe makes of it", "ftloader.inspect.command"),
     "report": ("make a report from result files", "ftloader.lab.report"),
     "profile": ("where a pipeline's time goes", "ftloader.observe.command"),
 }
