@@ -86,7 +86,14 @@ def with_values(lines, blocks):
 
 def test_a_run_leaves_results_a_page_and_its_markdown_twin(finished_costs, lines):
     names = {path.name for path in finished_costs.iterdir()}
-    assert names == {"results.jsonl", "index.html", "report.md", "sums.svg", "once.svg"}
+    assert names == {
+        "results.jsonl",
+        "index.html",
+        "report.md",
+        "sums.svg",
+        "once.svg",
+        "parts.svg",
+    }
     processes = [line for line in lines if line["kind"] == "process"]
     assert [line["block"] for line in processes] == [0, 1]
     assert lines[0]["form"] == "costs"
@@ -176,7 +183,8 @@ def test_arms_that_differ_in_the_gil_alone_are_compared_block_by_block(lines, tm
         other["controls"]["contention"]["ratio"] = 0.3
         other["cells"]["sums"]["contenders"]["all"]["windows"][0]["value"] = 20.0
         made.insert(-1, other)
-    (found,) = summarise(results.read(written(made, tmp_path))).targets[-1].results
+    targets = {one.text: one for one in summarise(results.read(written(made, tmp_path))).targets}
+    (found,) = targets["without the GIL"].results
     assert (found.estimate.value, found.verdict) == (2.0, "missed")
 
 
@@ -194,7 +202,40 @@ def test_a_run_that_must_not_be_believed_has_no_report(folder, tmp_path, fault, 
 def test_a_cell_that_is_not_there_is_one_line_and_exit_2(folder):
     done = run(folder, "--cells", "sums,nothing")
     assert done.returncode == 2
-    assert done.stderr.strip() == "error: there is no cell 'nothing'; choose from sums, once"
+    assert done.stderr.strip() == "error: there is no cell 'nothing'; choose from sums, once, parts"
+
+
+def test_a_part_has_its_value_in_the_windows_of_its_contender(finished_costs, lines):
+    found = lines[1]["cells"]["parts"]["contenders"]
+    (whole,), (half,) = found["whole"]["windows"], found["half"]["windows"]
+    assert half == whole | {"value": 2.0}
+    rows = {row.title: row for row in summarise(results.read(finished_costs)).tables[-1].rows}
+    accepted = [line["cells"]["parts"]["contenders"]["whole"] for line in lines[1:-1]]
+    if any(one["windows"][0]["accepted"] for one in accepted):  # this machine may be busy
+        assert rows["half of it"].ratios[0].value == 0.5
+
+
+def test_what_cannot_be_imported_is_left_out_with_the_reason(finished_costs, lines):
+    found = lines[1]["cells"]["parts"]["contenders"]
+    why = "ModuleNotFoundError: No module named 'no_such_module'"
+    assert found["absent"] == found["none"] == {"missing": why, "windows": []}
+    target = summarise(results.read(finished_costs)).targets[-1]
+    assert [one.verdict for one in target.results] == ["left out"]
+    text = (finished_costs / "report.md").read_text(encoding="utf-8")
+    assert f"({why}): an absent one, of absent." in text
+    assert "**left out**" in text
+
+
+def test_the_experiments_own_packages_are_recorded_where_they_are(finished_costs, lines):
+    assert set(lines[1]["peers"]) == {"numpy"}
+
+
+def test_a_part_of_nobody_is_refused():
+    described = describe.load(TINY)
+    (cell,) = (one for one in described.cells if one.name == "parts")
+    wrong = dataclasses.replace(cell, parts=(describe.Part("x", "x", "nobody"),))
+    with pytest.raises(MeasurementError, match="no contender 'nobody' in a cell 'parts'"):
+        dataclasses.replace(described, cells=(wrong,), claims=()).require_sound()
 
 
 def test_a_claim_about_nothing_is_refused():

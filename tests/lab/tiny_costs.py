@@ -8,7 +8,7 @@ import time
 
 from ftloader import lab
 from ftloader.lab.controls import CEILING_CONTROL, CONTENTION_CONTROL
-from ftloader.lab.costs import Cell, Claim, Contender, CostExperiment, Measured, main
+from ftloader.lab.costs import Cell, Claim, Contender, CostExperiment, Measured, Part, main
 
 FAULT = os.environ.get("TINY_FAULT", "")
 
@@ -24,6 +24,10 @@ def summing(name: str, title: str, step: int) -> Contender:
         return Measured(1e6 * seconds / amount, seconds, digest)
 
     return Contender(name, title, measure)
+
+
+def no_one(inputs: lab.Inputs, amount: int) -> Measured:
+    raise AssertionError("what is left out is never called")
 
 
 EXPERIMENT = CostExperiment(
@@ -52,13 +56,32 @@ EXPERIMENT = CostExperiment(
             fixed=True,
             rounds=2,
         ),
+        Cell(
+            name="parts",
+            title="A whole in parts",
+            about="a whole, a part of it, and somebody who is not here",
+            unit="ms",
+            better="lower",
+            baseline="whole",
+            contenders=(
+                Contender(
+                    "whole", "it", lambda inputs, amount: Measured(4.0, 0.0, "", {"half": 2.0})
+                ),
+                Contender("absent", "an absent one", no_one, needs=("sys", "no_such_module")),
+            ),
+            fixed=True,
+            parts=(Part("half", "half of it", "whole"), Part("none", "of absent", "absent")),
+        ),
     ),
     claims=(
         Claim("a tenth of the work", "sums", "tenth", 0.5, "lower", "all"),
         Claim("two milliseconds", "once", "only", 1.0, "higher", per=2.0),
         Claim("without the GIL", "sums", "all", 1.03, "lower", across=True),
+        Claim("beside an absent one", "parts", "whole", 1.0, "lower", "absent"),
     ),
     limits=("It is tiny.",),
+    packages=("numpy", "no-such-package"),
+    one_thread=True,
     controls=(CEILING_CONTROL,)
     if FAULT == "no contention control"
     else (CEILING_CONTROL, CONTENTION_CONTROL),

@@ -34,12 +34,16 @@ A file whose header has ``form`` "costs" (since 1.1) differs in what it measured
 ``header``
     ``experiment``: {name, title, question, cells: [{name, title, about, unit, better, baseline,
     contenders: [{name, title}]}], claims: [{text, cell, contender, better, limit, against, per,
-    across}], controls}. ``run`` has neither thread counts nor ``oversubscribed``.
+    across}], controls, one_thread (since 1.2: contenders use the calling thread alone)}. ``run``
+    has neither thread counts nor ``oversubscribed``. Parts of a contender (since 1.2) stand among
+    the contenders.
 ``process``
     In place of ``threads`` (2, those of the controls) and ``workloads`` counts ``cells``: by name
     {digest (of the outputs, or empty), seconds, contenders: by name {amount, windows: [{value (in
     the cell's unit), seconds, steal, others, accepted}]}}. Window n of each contender is of the
-    same round. There are no references: outputs are checked in every window.
+    same round; a part's windows are its contender's. Since 1.2, one that could not be imported
+    has ``missing`` (the reason) instead of ``amount``, and no windows; ``peers`` has the versions
+    of the experiment's own packages. There are no references: outputs are checked in every window.
 
 A minor version adds fields, a major one changes meanings; readers refuse other majors.
 """
@@ -56,7 +60,7 @@ from typing import Any, Self
 
 from ..errors import DataError
 
-SCHEMA = "1.1"
+SCHEMA = "1.2"
 #: The ``form`` of a file that compares costs; files of other experiments have none.
 COSTS = "costs"
 FILE_NAME = "results.jsonl"

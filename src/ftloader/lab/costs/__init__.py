@@ -7,7 +7,7 @@ compare ratios with targets that were written down before the run.
 ``worker``, ``main``, ``check``, ``analyse``, ``report``.
 """
 
-from .describe import Cell, Claim, Contender, CostExperiment, Measured
+from .describe import Cell, Claim, Contender, CostExperiment, Measured, Part
 from .main import main
 
-__all__ = ["Cell", "Claim", "Contender", "CostExperiment", "Measured", "main"]
+__all__ = ["Cell", "Claim", "Contender", "CostExperiment", "Measured", "Part", "main"]

@@ -21,6 +21,7 @@ from . import check
 
 MET, MISSED, UNDECIDED = "met", "missed", "undecided"
 NOT_JUDGED, NOT_MEASURED = "too few blocks", "not measured"
+LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
@@ -171,11 +172,21 @@ class Lookup:
         """Return the ratio of two contenders in each block that accepted both in one round."""
         found = []
         for _, record in sorted(self.records(arm).items()):
-            pairs = zip(_rounds(record, cell, above), _rounds(record, cell, below), strict=True)
+            # Not strict: a contender that was left out has no windows.
+            pairs = zip(_rounds(record, cell, above), _rounds(record, cell, below), strict=False)
             good = [one / other for one, other in pairs if one is not None and other]
             if good:
                 found.append(median(good))
         return found
+
+    def left_out(self, arm: str, cell: str, *contenders: str) -> bool:
+        """Tell whether any of some contenders could not be measured in an arm."""
+        return any(
+            "missing" in record["cells"][cell]["contenders"][name]
+            for record in self.records(arm).values()
+            for name in contenders
+            if name
+        )
 
     def estimate(self, values: Sequence[float]) -> Estimate | None:
         """Summarise over blocks; ``None`` if there is nothing to summarise."""
@@ -213,21 +224,26 @@ def _target(claim: Mapping[str, Any], arms: Sequence[Arm], look: Lookup) -> Targ
     cell, contender = claim["cell"], claim["contender"]
     found: list[Judged] = []
 
-    def add(where: str, numbers: Sequence[float]) -> None:
+    def add(where: str, numbers: Sequence[float], *places: str) -> None:
         result = look.estimate([number / claim["per"] for number in numbers])
-        found.append(Judged(where, result, verdict(result, claim["better"], claim["limit"])))
+        judged = verdict(result, claim["better"], claim["limit"])
+        if any(look.left_out(arm, cell, contender, claim["against"]) for arm in places):
+            judged = LEFT_OUT
+        found.append(Judged(where, result, judged))
 
     if claim["across"]:
         for off, on in pairs_of(arms):
             above = look.values(off.name, cell, contender)
             below = look.values(on.name, cell, contender)
-            add(f"{off.name} over on", block_ratios(above, below))
+            add(f"{off.name} over on", block_ratios(above, below), off.name, on.name)
     else:
         for arm in arms:
             if claim["against"]:
-                add(arm.name, look.ratios(arm.name, cell, contender, claim["against"]))
+                ratios = look.ratios(arm.name, cell, contender, claim["against"])
+                add(arm.name, ratios, arm.name)
             else:
-                add(arm.name, list(look.values(arm.name, cell, contender).values()))
+                values = list(look.values(arm.name, cell, contender).values())
+                add(arm.name, values, arm.name)
     return Target(claim["text"], claim["better"], claim["limit"], claim["across"], tuple(found))
 
 

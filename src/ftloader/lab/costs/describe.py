@@ -5,9 +5,11 @@ Frozen descriptions, nothing else; ``load`` reads them from a script, as every w
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +26,13 @@ class Measured:
         seconds: how long the timed part took.
         digest: of the outputs, equal for all contenders of a cell; empty where each window has
             compared its outputs with the expected ones itself.
+        parts: what the contender's parts took, by name, in the cell's unit.
     """
 
     value: float
     seconds: float
     digest: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,41 @@ class Contender:
         name: short name in files.
         title: name for people.
         measure: does an amount of work once and measures it; checks what came out.
+        needs: modules that it imports; where one of them cannot be imported the contender is left
+            out, and the report says why.
     """
 
     name: str
     title: str
     measure: Callable[[Inputs, int], Measured]
+    needs: tuple[str, ...] = ()
+
+    def missing(self) -> str:
+        """Import what it needs; return what went wrong, empty where nothing did."""
+        for name in self.needs:
+            try:
+                with warnings.catch_warnings(action="ignore"):  # they are about others' code
+                    importlib.import_module(name)
+            except Exception as error:  # native packages fail to load in many ways
+                # Where things lie on this machine is nobody's business.
+                words = [word for word in str(error).split() if "/" not in word]
+                return " ".join([f"{type(error).__name__}:", *words])
+        return ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a contender's work, timed inside the contender's own windows.
+
+    Attributes:
+        name: its key in :attr:`Measured.parts`.
+        title: name for people.
+        of: name of the contender.
+    """
+
+    name: str
+    title: str
+    of: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +97,7 @@ class Cell:
         window: seconds that a window should last at least; 0 leaves it to the run.
         fixed: always use the amount ``first``; for single events, where length means nothing.
         rounds: how many times as many rounds as other cells.
+        parts: rows below the contenders; with the whole as the baseline, ratios are shares.
     """
 
     name: str
@@ -77,6 +112,12 @@ class Cell:
     window: float = 0.0
     fixed: bool = False
     rounds: int = 1
+    parts: tuple[Part, ...] = ()
+
+    def rows(self) -> Iterator[Contender | Part]:
+        """Yield everything that has a value, in the order of the table."""
+        yield from self.contenders
+        yield from self.parts
 
 
 @dataclass(frozen=True)
@@ -118,6 +159,8 @@ class CostExperiment:
         claims: what the cells are expected to show.
         limits: what a run cannot say, one sentence each, for the report.
         controls: both controls, the ceiling and contention.
+        packages: distributions, other than those of every run, whose versions are recorded.
+        one_thread: whether every contender works on the calling thread alone.
     """
 
     name: str
@@ -127,6 +170,8 @@ class CostExperiment:
     claims: tuple[Claim, ...]
     limits: tuple[str, ...]
     controls: tuple[Control, ...]
+    packages: tuple[str, ...] = ()
+    one_thread: bool = False
 
     def require_sound(self) -> None:
         """Refuse a description that cannot be measured or judged.
@@ -135,20 +180,21 @@ class CostExperiment:
             ControlError: the ceiling or the contention control is missing.
             MeasurementError: a name is used twice, or one that is referred to does not exist.
         """
-        require_controls({control.name for control in self.controls}, f"experiment {self.name!r}")
-        known = {cell.name: {one.name for one in cell.contenders} for cell in self.cells}
-        if len(known) < len(self.cells) or any(
-            len(known[cell.name]) < len(cell.contenders) for cell in self.cells
-        ):
-            raise MeasurementError(f"experiment {self.name!r} uses a name for two things")
+        where = f"experiment {self.name!r}"
+        require_controls({control.name for control in self.controls}, where)
+        rows = {cell.name: [one.name for one in cell.rows()] for cell in self.cells}
+        known = {name: set(names) for name, names in rows.items()}
+        twice = any(len(known[name]) < len(names) for name, names in rows.items())
+        if twice or len(known) < len(self.cells):
+            raise MeasurementError(f"{where} uses a name for two things")
         asked = [(cell.name, cell.baseline) for cell in self.cells if cell.baseline]
+        asked += [(cell.name, part.of) for cell in self.cells for part in cell.parts]
         for claim in self.claims:
             asked += [(claim.cell, name) for name in (claim.contender, claim.against) if name]
         for cell_name, contender in asked:
             if contender not in known.get(cell_name, ()):
                 raise MeasurementError(
-                    f"experiment {self.name!r}: there is no contender {contender!r} in a cell "
-                    f"{cell_name!r}"
+                    f"{where}: there is no contender {contender!r} in a cell {cell_name!r}"
                 )
 
 

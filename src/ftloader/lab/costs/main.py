@@ -170,7 +170,9 @@ def _amounts(first: Mapping[str, Any] | None) -> dict[str, dict[str, int]]:
     """Return the amounts of work that an arm's first process found."""
     cells = first["cells"] if first else {}
     return {
-        name: {one: found["amount"] for one, found in cell["contenders"].items()}
+        name: {
+            one: found["amount"] for one, found in cell["contenders"].items() if "amount" in found
+        }
         for name, cell in cells.items()
     }
 
@@ -195,13 +197,14 @@ def _described(experiment: CostExperiment, cells: Sequence[str]) -> dict[str, An
         "cells": [
             {
                 **{field: getattr(cell, field) for field in _CELL_FIELDS},
-                "contenders": [{"name": c.name, "title": c.title} for c in cell.contenders],
+                "contenders": [{"name": row.name, "title": row.title} for row in cell.rows()],
             }
             for cell in experiment.cells
             if cell.name in cells
         ],
         "claims": [asdict(claim) for claim in experiment.claims if claim.cell in cells],
         "controls": [{"name": one.name, "about": one.about} for one in experiment.controls],
+        "one_thread": experiment.one_thread,
     }
 
 

@@ -20,7 +20,7 @@ from ...errors import DigestError
 from .. import provenance
 from ..experiment import Inputs
 from ..measure import disturbance
-from .describe import Cell, Contender, Measured
+from .describe import Cell, Contender, Measured, Part
 
 # Windows grow by this much more than needed, so that the next one is long enough.
 _MARGIN = 1.15
@@ -76,9 +76,11 @@ def measure(
     """
     begin = time.perf_counter()
     window = max(settings.window, cell.window, 20 * sys.getswitchinterval() if gil else 0.0)
+    missing = {one.name: why for one in cell.contenders if (why := one.missing())}
+    able = [one for one in cell.contenders if one.name not in missing]
     digests: dict[str, str] = {}
     chosen: dict[str, int] = {}
-    for one in cell.contenders:
+    for one in able:
         known = amounts.get(one.name)
         if known is None:
             chosen[one.name] = _find_amount(cell, one, inputs, window, digests)
@@ -86,41 +88,65 @@ def measure(
             chosen[one.name] = known
             share = 1 if cell.fixed else _whole(known / _WARM_SHARE, cell.step)
             _note(digests, cell, one, one.measure(inputs, share))
-    windows: dict[str, list[dict[str, Any]]] = {one.name: [] for one in cell.contenders}
+    turns: dict[str, list[_Turn]] = {one.name: [] for one in able}
     quiet, wanted = 0, settings.rounds * (cell.rounds if settings.multiples else 1)
     for _ in range(settings.most * wanted):
-        for place in rng.permutation(len(cell.contenders)):
-            one = cell.contenders[place]
-            windows[one.name].append(_window(cell, one, inputs, chosen[one.name], digests))
-        good = sum(found[-1]["accepted"] for found in windows.values())
-        quiet += 2 * good > len(windows)
+        for place in rng.permutation(len(able)):
+            one = able[place]
+            turns[one.name].append(_turn(cell, one, inputs, chosen[one.name], digests))
+        good = sum(found[-1].facts["accepted"] for found in turns.values())
+        quiet += 2 * good > len(turns)
         if quiet == wanted:
             break
     return {
         "digest": next(iter(digests.values()), ""),
         "seconds": round(time.perf_counter() - begin, 2),
-        "contenders": {
-            name: {"amount": chosen[name], "windows": found} for name, found in windows.items()
-        },
+        "contenders": {row.name: _row(row, chosen, turns, missing) for row in cell.rows()},
     }
 
 
-def _window(
-    cell: Cell, one: Contender, inputs: Inputs, amount: int, digests: dict[str, str]
+@dataclass(frozen=True)
+class _Turn:
+    """A window: what it measured, and what else is known of it."""
+
+    measured: Measured
+    facts: dict[str, Any]
+
+
+def _row(
+    row: Contender | Part,
+    chosen: Mapping[str, int],
+    turns: Mapping[str, list[_Turn]],
+    missing: Mapping[str, str],
 ) -> dict[str, Any]:
+    """Return the record of a contender, or of a part: a share of its contender's windows."""
+    part = row.name if isinstance(row, Part) else ""
+    of = row.of if isinstance(row, Part) else row.name
+    if of in missing:
+        return {"missing": missing[of], "windows": []}
+    windows = []
+    for turn in turns[of]:
+        value = turn.measured.parts[part] if part else turn.measured.value
+        windows.append({"value": float(f"{value:.6g}"), **turn.facts})
+    return {"amount": chosen[of], "windows": windows}
+
+
+def _turn(
+    cell: Cell, one: Contender, inputs: Inputs, amount: int, digests: dict[str, str]
+) -> _Turn:
     before, cpu, begin = provenance.cpu_times(), time.process_time(), time.perf_counter()
     measured = one.measure(inputs, amount)
     # Start and end of a contender count too: its threads are what the disturbance is told from.
     seconds, used = time.perf_counter() - begin, time.process_time() - cpu
     _note(digests, cell, one, measured)
     steal, others, accepted = disturbance(before, provenance.cpu_times(), seconds, used)
-    return {
-        "value": float(f"{measured.value:.6g}"),
+    facts = {
         "seconds": round(measured.seconds, 5),
         "steal": round(steal, 4),
         "others": round(others, 4),
         "accepted": accepted,
     }
+    return _Turn(measured, facts)
 
 
 def _find_amount(

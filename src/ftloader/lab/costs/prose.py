@@ -7,7 +7,16 @@ from collections import Counter
 from ..arms import flag_differences
 from ..prose import interval, number
 from ..statistics import SMALLEST_RESOLVABLE, what_blocks_allow
-from .analyse import MET, MISSED, NOT_JUDGED, NOT_MEASURED, UNDECIDED, CostSummary, Target
+from .analyse import (
+    LEFT_OUT,
+    MET,
+    MISSED,
+    NOT_JUDGED,
+    NOT_MEASURED,
+    UNDECIDED,
+    CostSummary,
+    Target,
+)
 
 
 def lead(summary: CostSummary) -> str:
@@ -15,7 +24,8 @@ def lead(summary: CostSummary) -> str:
     if summary.blocks < SMALLEST_RESOLVABLE:
         return "Too few blocks to judge a target; the numbers show that the harness works."
     counts = Counter(one.verdict for target in summary.targets for one in target.results)
-    total = sum(counts.values())
+    # What could not be measured at all was not judged; the list of limits names it.
+    total = sum(counts.values()) - counts[LEFT_OUT]
     said = [f"{counts[word]} {word}" for word in (MET, MISSED, UNDECIDED) if counts[word]]
     rest = counts[NOT_JUDGED] + counts[NOT_MEASURED]
     if rest:
@@ -50,10 +60,7 @@ def shows_not(summary: CostSummary) -> list[str]:
         f"{refused} of {windows} windows were refused because other processes or the hypervisor "
         "took the cores; they count nowhere."
     )
-    said.append(
-        f"One machine with {summary.header['machine']['cores']} cores, which workers, reader and "
-        "feeder share; nothing is said about more."
-    )
+    said.append(_cores(summary))
     differ = {
         flag_differences(one, other)
         for one in summary.arms
@@ -64,9 +71,45 @@ def shows_not(summary: CostSummary) -> list[str]:
         f"Times of arms of different builds are not compared (build flags differ: {text})."
         for text in sorted(differ)
     ]
+    said += _left_out(summary)
     if summary.status == "interrupted":
         said.append("The run was interrupted; the numbers rest on the processes that had ended.")
     return said
 
 
-__all__ = ["interval", "lead", "limit", "number", "opening", "shows_not"]
+def method(summary: CostSummary) -> str:
+    """Say when the clock ran."""
+    if summary.header["experiment"].get("one_thread"):
+        return (
+            "each contender runs on the calling thread alone, and the clock around its calls only"
+        )
+    return "the clock runs from arrival to arrival at the reader, in a run that goes on behind it"
+
+
+def _left_out(summary: CostSummary) -> list[str]:
+    """Name what could not be measured: one sentence for the same reason on the same arms."""
+    arms: dict[tuple[str, str], set[str]] = {}
+    for cell in summary.header["experiment"]["cells"]:
+        for contender in cell["contenders"]:
+            for record in summary.processes:
+                found = record["cells"][cell["name"]]["contenders"][contender["name"]]
+                if "missing" in found:
+                    key = (contender["title"], found["missing"])
+                    arms.setdefault(key, set()).add(record["arm"])
+    titles: dict[tuple[str, str], list[str]] = {}
+    for (title, why), names in arms.items():
+        titles.setdefault((", ".join(sorted(names)), why), []).append(title)
+    return [f"Left out on {on} ({why}): {', '.join(who)}." for (on, why), who in titles.items()]
+
+
+def _cores(summary: CostSummary) -> str:
+    cores = summary.header["machine"]["cores"]
+    if summary.header["experiment"].get("one_thread"):
+        return f"One thread on one machine with {cores} cores; nothing is said about several."
+    return (
+        f"One machine with {cores} cores, which workers, reader and feeder share; nothing is said "
+        "about more."
+    )
+
+
+__all__ = ["interval", "lead", "limit", "method", "number", "opening", "shows_not"]

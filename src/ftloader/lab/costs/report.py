@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,19 @@ def _view(summary: CostSummary, source: Path) -> dict[str, Any]:
         "collections": sum(
             sum(r["after"]["collections"]) - sum(r["before"]["collections"]) for r in records
         ),
-        "packages": packages(records),
+        "packages": packages(records) + _peers(records),
+        "method": prose.method(summary),
         "source_digest": first["source_digest"],
         "flags": flags,
         "number": number,
         "digest": hashlib.blake2b(source.read_bytes(), digest_size=8).hexdigest(),
         "source": FILE_NAME,
     }
+
+
+def _peers(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the versions of the experiment's own packages, each combination once."""
+    combinations = (r.get("peers", {}).items() for r in records)
+    return sorted(
+        {", ".join(f"{name} {version}" for name, version in c) for c in combinations if c}
+    )

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +79,7 @@ def _run_all(
     judges = {control.name: control for control in described.controls}
     cells = {cell.name: cell for cell in described.cells}
     rng = np.random.default_rng(job.seed)
-    found: dict[str, dict[str, Any]] = {"cells": {}, "controls": {}}
+    found: dict[str, dict[str, Any]] = {"cells": {}, "controls": {}, "peers": {}}
     for name in job.order:
         if name in judges:
             found["controls"][name] = controls.measure(
@@ -87,6 +89,9 @@ def _run_all(
             found["cells"][name] = measure.measure(
                 cells[name], inputs, job.settings, job.arm.gil, job.amounts.get(name, {}), rng
             )
+    for name in described.packages:
+        with suppress(metadata.PackageNotFoundError):
+            found["peers"][name] = metadata.version(name)
     return found
 
 

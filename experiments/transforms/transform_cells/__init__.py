@@ -1,0 +1,1 @@
+"""The cells of the transforms experiment: steps beside their peers, and whole recipes."""
