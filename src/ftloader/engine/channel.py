@@ -170,7 +170,6 @@ class Channel:
             Stopped: the run was stopped.
         """
         with self._lock:
-            self._reading.stride = limit if self.pace > 1 else min(limit, self._capacity)
             if not self._wait_for_items(limit, look):
                 return []
             taken = self._leave(min(limit, max(1, len(self._ready) - self._kept)))
@@ -245,7 +244,7 @@ class Channel:
         state, ready = self._state, self._ready
         if not ready and not state.stopped:
             patience = PATIENCE if limit > 1 else state.poll
-            nap = limit > 1 and self._nap.pays()
+            nap = limit > 1 and self.pace > 1 and self._nap.pays()
             while not (ready or state.stopped):
                 if not self._open:
                     return False

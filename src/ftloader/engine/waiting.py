@@ -27,7 +27,7 @@ NAP: Final = 1e-4
 #: Seconds until an idle reader looks whether those at work leave cheap items lying.
 PATIENCE: Final = 2e-3
 #: Items that make a nap worth its while, and waits without one after naps that were not.
-GATHERED: Final = 2
+GATHERED: Final = 4
 MOST_WITHOUT: Final = 256
 #: More items than ever wait.
 NEVER: Final = sys.maxsize
