@@ -63,7 +63,7 @@ def test_a_package_that_is_missing_or_crashes_is_an_answer(
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["doctr"], 2, "there is no command 'doctr'; choose one of doctor, synth, report"),
+        (["doctr"], 2, "there is no command 'doctr'; choose one of doctor, synth, inspect"),
         (["--version"], 0, "ftloader 0.1.0"),
         (["--help"], 0, "usage: python -m ftloader"),
         ([], 2, "usage: python -m ftloader"),
