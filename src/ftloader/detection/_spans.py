@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ftloader.detection.masks import Rle, unpack_counts
+from ftloader.detection.masks import Rle
 
 Whole = NDArray[np.int64]
 
@@ -48,12 +48,7 @@ class Spans:
         Raises:
             DataError: the mask is of another size, or the counts do not describe one.
         """
-        counts = unpack_counts(rle.counts) if isinstance(rle.counts, bytes) else rle.counts
-        # A float sum cannot wrap round.
-        total = float(counts.sum(dtype=np.float64))
-        if size != (rle.width, rle.height) or (counts < 0).any() or total != size[0] * size[1]:
-            rle.to_mask(*size)  # raises, and says why
-        bounds = np.cumsum(counts)
+        bounds = np.cumsum(rle.runs(*size))
         stop = bounds[1::2]
         start = bounds[0::2][: len(stop)]
         start, stop = start[start < stop], stop[start < stop]

@@ -140,7 +140,7 @@ def ignored(annotations: Annotations, *, with_masks: bool = False) -> NDArray[np
     """
     result = annotations.crowd.copy()
     if with_masks:
-        result |= np.array([not _has_outline(o) for o in annotations.segmentations], bool)
+        result |= np.array([not has_outline(o) for o in annotations.segmentations], bool)
     return result
 
 
@@ -173,5 +173,6 @@ def _mask(outline: Segmentation, width: int, height: int) -> Mask:
     return polygons_to_mask(outline, width, height)
 
 
-def _has_outline(outline: Segmentation) -> bool:
+def has_outline(outline: Segmentation) -> bool:
+    """Tell whether there is something to rasterise: not only polygons that enclose nothing."""
     return not isinstance(outline, tuple) or bool(usable_polygons(outline))

@@ -57,13 +57,27 @@ class Rle:
         Raises:
             DataError: the mask is of another size, or the counts do not describe one.
         """
+        return decode_rle(self._runs_for(width, height), width, height)
+
+    def runs(self, width: int, height: int) -> Counts:
+        """Return the run lengths, int64 (R,), checked.
+
+        Args:
+            width: width of the image it belongs to, pixels.
+            height: height of that image, pixels.
+
+        Raises:
+            DataError: the mask is of another size, or the counts do not describe one.
+        """
+        return _described(self._runs_for(width, height), width, height)
+
+    def _runs_for(self, width: int, height: int) -> Counts:
         if (width, height) != (self.width, self.height):
             raise DataError(
                 f"an RLE mask of {self.width} x {self.height} pixels does not fit an image of "
                 f"{width} x {height}"
             )
-        counts = unpack_counts(self.counts) if isinstance(self.counts, bytes) else self.counts
-        return decode_rle(counts, self.width, self.height)
+        return unpack_counts(self.counts) if isinstance(self.counts, bytes) else self.counts
 
 
 def usable_polygons(polygons: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
@@ -127,12 +141,7 @@ def decode_rle(counts: NDArray[np.integer] | Sequence[int], width: int, height: 
         DataError: a count is negative, or they do not add up to ``width * height``.
     """
     _check_size(width, height)
-    runs = np.asarray(counts, np.int64)
-    # A float sum cannot wrap round, so absurd counts are refused and not added modulo 2**64.
-    total = float(runs.sum(dtype=np.float64))
-    if runs.ndim != 1 or (runs < 0).any() or total != width * height:
-        raise DataError(f"RLE counts add up to {total:.0f}, not to {width} x {height} pixels")
-    return _expand(runs, width, height)
+    return _expand(_described(np.asarray(counts, np.int64), width, height), width, height)
 
 
 def unpack_counts(packed: bytes | str) -> Counts:
@@ -251,6 +260,15 @@ def _cover(mask: Mask, toggles: Counts) -> None:
 def _expand(runs: Counts, width: int, height: int) -> Mask:
     values = (np.arange(len(runs)) & 1).astype(np.uint8)
     return np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T)
+
+
+def _described(runs: Counts, width: int, height: int) -> Counts:
+    """Return run lengths if they describe a mask of that size."""
+    # A float sum cannot wrap round, so absurd counts are refused and not added modulo 2**64.
+    total = float(runs.sum(dtype=np.float64))
+    if runs.ndim != 1 or (runs < 0).any() or total != width * height:
+        raise DataError(f"RLE counts add up to {total:.0f}, not to {width} x {height} pixels")
+    return runs
 
 
 def _check_size(width: int, height: int) -> None:

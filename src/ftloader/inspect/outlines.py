@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ftloader.detection import CocoIndex, Rle, unpack_counts
+from ftloader.detection import CocoIndex, Rle
 from ftloader.errors import DataError
 
 
@@ -90,12 +90,7 @@ def _rle_bounds(rle: Rle, width: int, height: int) -> tuple[float, float, float,
     Raises:
         DataError: they are damaged, or not for an image of this size.
     """
-    counts = unpack_counts(rle.counts) if isinstance(rle.counts, bytes) else rle.counts
-    total = float(counts.sum(dtype=np.float64))
-    if (rle.width, rle.height) != (width, height) or total != width * height:
-        raise DataError("run lengths do not fit the image")
-    if (counts < 0).any():
-        raise DataError("a run length is negative")
+    counts = rle.runs(width, height)
     ends = np.cumsum(counts)
     start, end = (ends - counts)[1::2], ends[1::2]
     inside = end > start

@@ -14,9 +14,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ftloader.detection._extents import tight_boxes
-from ftloader.detection.annotations import Annotations
+from ftloader.detection.annotations import Annotations, has_outline
 from ftloader.detection.geometry import Boxes, clipped, touching, windowed
-from ftloader.detection.masks import usable_polygons
 from ftloader.detection.sample import Image, SampleInfo
 from ftloader.detection.transforms.base import Transform
 
@@ -192,7 +191,6 @@ def _shown(boxes: Boxes, params: CropParams) -> NDArray[np.bool_]:
 
 def _fitted(annotations: Annotations, size: tuple[int, int]) -> Boxes:
     """Return boxes fitted to the masks; objects without an outline keep theirs."""
-    outlines = annotations.segmentations
-    outlined = [not isinstance(o, tuple) or bool(usable_polygons(o)) for o in outlines]
+    outlined = [has_outline(outline) for outline in annotations.segmentations]
     tight = tight_boxes(annotations, *size)
     return np.where(np.array(outlined, bool)[:, None], tight, annotations.boxes)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
-from ftloader.detection.annotations import Annotations, instance_masks
-from ftloader.detection.masks import usable_polygons
+from ftloader.detection.annotations import Annotations, has_outline, instance_masks
 from ftloader.detection.sample import SampleInfo
 from ftloader.detection.transforms.base import Transform
 
@@ -45,7 +44,7 @@ class Rasterize(Transform[RasterizeParams]):
         objects = info.annotations
         bitmaps = instance_masks(objects, *info.size)
         outlines = tuple(
-            outline if isinstance(outline, tuple) and not usable_polygons(outline) else bitmap
+            bitmap if has_outline(outline) else outline
             for outline, bitmap in zip(objects.segmentations, bitmaps, strict=True)
         )
         return replace(objects, segmentations=outlines)
