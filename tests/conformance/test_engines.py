@@ -350,3 +350,38 @@ def test_statistics_count_every_item(engine: Any) -> None:
 def test_an_unknown_engine_is_refused_by_name() -> None:
     with pytest.raises(PipelineError, match=r"no engine 'fibres'.*threads, serial, spdl"):
         Pipeline([]).run("fibres")  # type: ignore[arg-type]
+
+
+def test_a_timed_read_gives_each_item_then_the_end(engine: Any) -> None:
+    with Pipeline(range(20)).pipe(double, concurrency=3).run(engine) as run:
+        assert [run.get(60) for _ in range(20)] == [2 * x for x in range(20)]
+        with pytest.raises(StopIteration):
+            run.get(60)
+
+
+def test_a_timed_read_raises_what_stopped_the_run(engine: Any) -> None:
+    run = Pipeline(range(3)).pipe(lambda x: 1 // (1 - x)).run(engine)
+    assert run.get(60) == 1
+    for _ in range(2):
+        with pytest.raises(StageError):
+            run.get(60)
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "serial"])
+@pytest.mark.parametrize("timeout", [0, 0.01])
+def test_a_read_that_takes_too_long_is_given_up_and_loses_nothing(
+    engine: str, timeout: float
+) -> None:
+    release = threading.Event()
+
+    def wait(x: int) -> int:
+        assert release.wait(60)
+        return x
+
+    with Pipeline(range(5)).pipe(wait, concurrency=2).run(engine) as run:
+        for _ in range(3):
+            with pytest.raises(TimeoutError, match=f"no item within {timeout} s"):
+                run.get(timeout)
+        release.set()
+        assert run.get() == 0
+        assert list(run) == [1, 2, 3, 4]

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Self
 
 from ..errors import RunError, RunStopped, summary
 from ..policy import FailureRecord
+from .state import Late
 from .stats import RunStats
 
 
@@ -47,6 +49,7 @@ class Run[T](ABC):
     """
 
     _ended = False
+    _until = math.inf  # when the read under way gives up, by the monotonic clock
     _failure: RunError | None = None
     _traceback: TracebackType | None = None
 
@@ -72,9 +75,31 @@ class Run[T](ABC):
             except Exception as late:  # a clean-up of the user's; the first error is the one
                 error.add_note(f"then, while stopping: {summary(late)}")
             raise
+        except Late:
+            raise
         except BaseException:  # Ctrl-C while waiting
             self.stop()
             raise
+
+    def get(self, timeout: float | None = None) -> T:
+        """Return the next item, as ``next(run)`` does, but give up after a time.
+
+        Args:
+            timeout: seconds to wait for it; for ever if ``None``. The ``serial`` engine makes the
+                item meanwhile, in this thread, and does not give up.
+
+        Raises:
+            TimeoutError: it did not come in that time. Nothing is lost: read on when you like.
+            StopIteration: there are no more.
+            RunError: the run has failed or was stopped.
+        """
+        self._until = math.inf if timeout is None else time.monotonic() + timeout
+        try:
+            return next(self)
+        except Late:
+            raise TimeoutError(f"there was no item within {timeout} s") from None
+        finally:
+            self._until = math.inf
 
     @abstractmethod
     def _next(self) -> T:

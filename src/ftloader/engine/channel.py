@@ -17,6 +17,7 @@ alone adds items without it, see :meth:`Channel.feed`):
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -161,10 +162,10 @@ class Channel:
             self._bells.ring()
         return taken
 
-    def read(self, limit: int, look: Callable[[], None] | None = None) -> list[Any]:
+    def read(self, limit: int, look: Callable[[], float] = lambda: math.inf) -> list[Any]:
         """Take the next item, and some of those behind it if there are many; empty at the end.
 
-        While waiting it calls ``look`` now and then; what that raises ends the wait.
+        Before it waits it asks ``look`` how many seconds it may; what that raises ends the wait.
 
         Raises:
             Stopped: the run was stopped.
@@ -240,7 +241,7 @@ class Channel:
         ahead = ticket - self._sequencer.next
         return len(self._ready) + self._early < room and ahead < room
 
-    def _wait_for_items(self, limit: int, look: Callable[[], None] | None = None) -> bool:
+    def _wait_for_items(self, limit: int, look: Callable[[], float] | None = None) -> bool:
         state, ready = self._state, self._ready
         if not ready and not state.stopped:
             patience = PATIENCE if limit > 1 else state.poll
@@ -249,10 +250,10 @@ class Channel:
                 if not self._open:
                     return False
                 seconds = NAP if nap else min(patience, state.poll)
+                if look is not None:
+                    seconds = min(seconds, look())
                 if not self._reading.wait(seconds, nap, ready) and not nap:
                     state.check()
-                    if look is not None:
-                        look()
                 if nap:
                     self._nap.learn(len(ready))
                 nap, patience = False, 2 * patience

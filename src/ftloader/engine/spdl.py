@@ -27,7 +27,7 @@ from .envelopes import Envelope, Operation, feed
 from .failure import SOURCE, Failure
 from .regroup import Regrouper
 from .skips import Sieve, SkipLog
-from .state import POLL, RunState
+from .state import POLL, Late, RunState
 from .stats import Counters, RunStats
 from .watch import Watched, kind_of_stage
 
@@ -109,9 +109,12 @@ class SpdlRun(Run[Any]):
     def _read(self) -> Any:
         while not self._state.stopped:
             try:
-                return self._pipeline.get_item(timeout=POLL)[0]
+                left = self._until - time.monotonic()
+                return self._pipeline.get_item(timeout=max(0, min(POLL, left)))[0]
             except TimeoutError:
-                continue  # look again, so that Ctrl-C and a stop from elsewhere are seen
+                if left <= POLL:
+                    raise Late from None
+                # Else look again, so that Ctrl-C and a stop from elsewhere are seen.
             except EOFError:
                 if not self._state.stopped:
                     self._judge_the_end()

@@ -18,6 +18,10 @@ class Stopped(BaseException):
     """Unwinds a worker whose run was stopped; never reaches the user."""
 
 
+class Late(Exception):
+    """No item came within the reader's time; :meth:`Run.get` makes a ``TimeoutError`` of it."""
+
+
 class WaitingPlace(Protocol):
     """Where workers of a run may wait."""
 

@@ -20,7 +20,7 @@ from .base import Lifetime, Run, stopped
 from .failure import Failure
 from .graph import Graph
 from .leasing import Leases, opened, release
-from .state import Stopped
+from .state import Late, Stopped
 from .stats import RunStats
 from .workers import MAX_CHUNK
 
@@ -82,7 +82,7 @@ class ThreadsRun(Run[Any]):
         if self._leases and not self._graph.sink.has_items():
             self._let_go(keep=0)  # or nothing might ever come: what is missing is these bytes
         try:
-            items = self._graph.sink.read(self._chunk, self._graph.look)
+            items = self._graph.sink.read(self._chunk, self._look)
         except Stopped:
             if self._graph.state.crash is not None:
                 raise RuntimeError("ftloader's engine failed; please report this") from (
@@ -96,6 +96,13 @@ class ThreadsRun(Run[Any]):
             raise StopIteration
         self._read += len(items)
         return items
+
+    def _look(self) -> float:
+        self._graph.look()
+        left = self._until - time.monotonic()
+        if left < 0:
+            raise Late
+        return left
 
     def stop(self, timeout: float | None = None) -> None:
         """End the run and wait until its threads are gone."""

@@ -48,6 +48,10 @@ class Slots:
         #: Set when nobody will read any more: who waits for a slot need not run its operation.
         self.closed = False
 
+    def close(self) -> None:
+        """Say that nobody will read any more."""
+        self.closed = True
+
 
 def dropping(op: Callable[[Any], Any], name: str, slots: Slots) -> Callable[[Any], Any]:
     """Return an operation as a generator function that drops ``None``.

@@ -7,24 +7,16 @@ Only one thread may read.
 
 from __future__ import annotations
 
-import math
-import time
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from .. import pipeline as native
 from ..engine.base import Run
 from ..engine.failure import SOURCE
-from ..engine.state import POLL
 from ..errors import PipelineError, RunError, RunStopped, StuckOperation
 from .spdl_ops import Slots
-
-#: Seconds that dropping a pipeline waits for a timed read that is still waiting.
-DROP_SECONDS: Final = 1.0
-_END: Final = object()
 
 
 class PipelineFailure(ExceptionGroup[Exception]):
@@ -57,7 +49,7 @@ class Pipeline:
         self._pipeline = pipeline
         self._continuous = continuous
         self._slots = slots
-        self._reader: Reader | None = None
+        self._run: Run[Any] | None = None
         self._failure: PipelineFailure | None = None
         self._ended = False  # nothing will come any more
         self._stopped = False
@@ -66,7 +58,7 @@ class Pipeline:
     @property
     def run(self) -> Run[Any] | None:
         """The native run of this epoch: its ``stats()`` and ``failures``; ``None`` before one."""
-        return None if self._reader is None else self._reader.run
+        return self._run
 
     def start(self, *, timeout: float | None = None) -> None:
         """Start to work in the background.
@@ -77,7 +69,7 @@ class Pipeline:
         Raises:
             RuntimeError: it was started or stopped before.
         """
-        if self._reader is not None or self._stopped:
+        if self._run is not None or self._stopped:
             raise RuntimeError("the pipeline was started before; build a new one")
         self._next_epoch()
 
@@ -92,9 +84,13 @@ class Pipeline:
         Raises:
             TimeoutError: operations are still in flight after that time.
         """
-        self._stopped = self._ended = self._slots.closed = True
-        if self._reader is not None:
-            self._reader.stop(timeout)
+        self._stopped = self._ended = True
+        self._slots.close()
+        if self._run is not None:
+            try:
+                self._run.stop(timeout)
+            except StuckOperation as error:
+                raise TimeoutError(str(error)) from error
 
     @contextmanager
     def auto_stop(self, *, timeout: float | None = None) -> Iterator[None]:
@@ -125,10 +121,10 @@ class Pipeline:
             raise self._failure.with_traceback(None)
         if self._ended:
             raise EOFError("the pipeline has ended")
-        if self._reader is None:
+        if self._run is None:
             self.start()
         try:
-            return self._reader.read(timeout)  # type: ignore[union-attr]  # it was just started
+            return self._run.get(timeout)  # type: ignore[union-attr]  # it was just started
         except StopIteration:
             self._end_epoch()
             raise EOFError("the epoch has ended") from None
@@ -163,12 +159,12 @@ class Pipeline:
         return repr(self._pipeline)
 
     def _next_epoch(self) -> None:
-        self._reader = Reader(self._pipeline.run())
+        self._run = self._pipeline.run()
         # No thread refers to this object. It is called before the run itself is dropped.
-        self._drop = weakref.finalize(self, drop, self._reader, self._slots)
+        self._drop = weakref.finalize(self, self._slots.close)
         self._drop.atexit = False  # by then the pool has been joined
         if self._stopped:  # meanwhile, from another thread, which saw the run before
-            self._reader.stop(None)
+            self._run.stop()
 
     def _end_epoch(self) -> None:
         if self._drop is not None:
@@ -198,86 +194,6 @@ class PipelineIterator:
         except EOFError:
             self._exhausted = True
             raise StopIteration from None
-
-
-class Reader:
-    """Reads a run, within a time limit if one is asked for.
-
-    A read that takes longer goes on in a thread of its own, which this owns; the next read picks
-    up its result, so no item is lost. Without a limit no such thread is made.
-    """
-
-    def __init__(self, run: Run[Any]) -> None:
-        self.run = run
-        self._pool: ThreadPoolExecutor | None = None
-        self._pending: Future[Any] | None = None
-
-    def read(self, timeout: float | None) -> Any:
-        """Return the next item.
-
-        Raises:
-            StopIteration: there is none.
-            TimeoutError: there is none yet.
-            RunError: the run failed or was stopped.
-        """
-        try:
-            if timeout is None and self._pending is None:
-                return next(self.run)
-            item = self._within(timeout)
-        except (StopIteration, RunError):
-            self.close()
-            raise
-        if item is _END:
-            self.close()
-            raise StopIteration
-        return item
-
-    def stop(self, timeout: float | None) -> None:
-        """End the run, then the thread.
-
-        Raises:
-            TimeoutError: operations were still in flight after that many seconds.
-        """
-        try:
-            self.run.stop(timeout)
-        except StuckOperation as error:
-            raise TimeoutError(str(error)) from error
-        self.close()
-
-    def close(self) -> None:
-        """End the thread; the run has ended."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-
-    def _within(self, timeout: float | None) -> Any:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="ftloader-read")
-        if self._pending is None:
-            self._pending = self._pool.submit(next, self.run, _END)
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        while not self._pending.done():
-            left = end - time.monotonic()
-            if left < 0:
-                raise TimeoutError(f"there was no item within {timeout} s")
-            wait((self._pending,), min(left, POLL))  # a Ctrl-C just before the wait shows after it
-        pending, self._pending = self._pending, None
-        return pending.result()
-
-    def waits(self) -> bool:
-        """Tell whether a read goes on, so that dropping the run does not end it."""
-        return self._pending is not None and not self._pending.done()
-
-
-def drop(reader: Reader, slots: Slots) -> None:
-    """End what a dropped pipeline has left; the run's own finaliser does the rest."""
-    slots.closed = True
-    if reader.waits():
-        try:
-            reader.run.stop(DROP_SECONDS)
-        except StuckOperation:
-            pass  # everything ends when that operation returns
-    if reader._pool is not None:
-        reader._pool.shutdown(wait=False)
 
 
 def failure_of(error: RunError) -> PipelineFailure:
