@@ -22,9 +22,10 @@ ALLOWED = {
     "source": {"errors"},
     "policy": {"errors"},
     "options": {"errors", "policy"},
+    "safety": {"errors"},
     "stages": {"errors", "policy"},
     # Pipeline.run starts an engine: the one import against the direction, made when called.
-    "pipeline": {"errors", "length", "options", "policy", "source", "stages", "engine"},
+    "pipeline": {"errors", "length", "options", "policy", "safety", "source", "stages", "engine"},
     "length": {"stages", "pipeline"},
     "engine": {
         "errors",
@@ -40,7 +41,8 @@ ALLOWED = {
     "observe": {"errors", "runtime", "options", "pipeline", "engine", "length", "observe"},
     "tuning": {"errors", "runtime", "source", "stages", "pipeline", "tuning"},
     "interop": {"*"},
-    "detection": {"errors", "runtime", "rng", "detection"},
+    "detection": {"errors", "runtime", "rng", "safety", "detection"},
+    "audit": {"errors", "runtime", "rng", "safety", "detection", "audit"},
     "inspect": {"__version__", "errors", "detection", "inspect"},
     "lab": {"*"},
     "doctor": {"errors", "runtime"},

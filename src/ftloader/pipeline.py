@@ -24,6 +24,7 @@ from .errors import PipelineError
 from .length import known_length, source_length
 from .options import RunKeywords, run_options
 from .policy import OnError, Retry
+from .safety import for_threads
 from .source import OneShot, is_one_shot, is_source
 from .stages import (
     Aggregate,
@@ -146,6 +147,9 @@ class Pipeline[T]:
             PipelineError: an argument cannot run.
 
         Thread safety: with ``concurrency > 1`` a function is called from several threads at once.
+            An operation whose class declares its ``thread_safety``
+            (:class:`~ftloader.safety.ThreadSafety`) is held to it: one with per-thread state is
+            copied for each thread, an unsafe or order-dependent one is refused.
         """
         label = self._name(name, getattr(op, "__name__", type(op).__name__))
         if not callable(op):
@@ -161,6 +165,8 @@ class Pipeline[T]:
             raise PipelineError(f"stage {label!r}: weight is 'nbytes' or a function of an item")
         kind = kind_of(op)
         policy = error_policy(label, kind, on_error, retry, max_failures, timeout, key)
+        is_async = kind in ("coroutine", "async generator")
+        op = for_threads(op, label, concurrent=concurrency != 1, is_async=is_async)
         return self._with(Pipe(label, op, kind, concurrency, output_order, policy, weight))
 
     def aggregate(

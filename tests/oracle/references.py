@@ -1,19 +1,16 @@
 """Imports the references, and nothing else does: here their warnings and side effects end.
 
 mmdet imports compiled operators (``mmcv.ops``) that the lite build of mmcv does not have and that
-no transform calls; empty classes stand in for them.
+no transform calls; stand-ins take their place.
 """
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
 import os
-import sys
-import types
 import warnings
 from importlib.metadata import version
-from typing import Any
+
+from ftloader.lab.absent import leave_out
 
 PACKAGES = (
     "mmdet",
@@ -28,29 +25,9 @@ PACKAGES = (
 )
 
 
-class _NoOperators(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Answers ``import mmcv.ops`` with a module in which every name is an empty class."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name == "mmcv.ops" or name.startswith("mmcv.ops."):
-            return importlib.machinery.ModuleSpec(name, self, is_package=True)
-        return None
-
-    def create_module(self, spec: Any) -> None:
-        return None
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        def empty(name: str) -> type:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return type(name, (), {})
-
-        module.__getattr__ = empty  # type: ignore[method-assign]
-
-
 # mmdet imports albumentations where it is there, which asks the network for a newer version.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-sys.meta_path.insert(0, _NoOperators())
+leave_out("mmcv.ops")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import cv2

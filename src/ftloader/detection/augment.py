@@ -20,6 +20,7 @@ from ftloader.detection.transforms.mosaic import InfoSource
 from ftloader.detection.transforms.resize import ResizeParams
 from ftloader.errors import DataError, summary
 from ftloader.rng import sample_rng
+from ftloader.safety import ThreadSafety
 
 _SCALES = (1, 2, 4, 8)
 
@@ -125,6 +126,11 @@ class Augment:
                 f"Augment: scaled decoding needs the files, and {type(self.dataset).__name__} "
                 f"has no read_bytes(index); leave scaled_decoding off"
             )
+
+    @property
+    def thread_safety(self) -> ThreadSafety:
+        """What the recipe promises; the data set must be safe to ask from any thread."""
+        return self.recipe.thread_safety
 
     def __len__(self) -> int:
         """How many samples there are before any is dropped."""

@@ -23,6 +23,7 @@ from numpy.random import Generator
 
 from ftloader.detection.annotations import Annotations
 from ftloader.detection.sample import Image, Sample, SampleInfo
+from ftloader.safety import ThreadSafety
 
 Partners = Mapping[int, Sample]
 
@@ -37,6 +38,11 @@ class Transform[P](ABC):
     """
 
     __slots__ = ()
+
+    @property
+    def thread_safety(self) -> ThreadSafety:
+        """What it promises to threads; a pipeline holds it to that."""
+        return ThreadSafety.STATELESS
 
     @property
     def reads_objects(self) -> bool:

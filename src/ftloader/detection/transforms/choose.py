@@ -16,6 +16,7 @@ from numpy.random import Generator
 from ftloader.detection.annotations import Annotations
 from ftloader.detection.sample import Image, Sample, SampleInfo
 from ftloader.detection.transforms.base import NO_PARTNERS, Partners, Transform
+from ftloader.safety import ThreadSafety, weakest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class RandomApply(Transform[RandomApplyParams]):
             raise ValueError(
                 f"RandomApply: probability must be between 0 and 1, not {self.probability}"
             )
+
+    @property
+    def thread_safety(self) -> ThreadSafety:
+        """What the transform promises."""
+        return self.transform.thread_safety
 
     @property
     def reads_objects(self) -> bool:
@@ -137,6 +143,11 @@ class RandomChoice(Transform[RandomChoiceParams]):
             raise ValueError(
                 f"RandomChoice: probabilities must not be negative and add up to 1, not {chances}"
             )
+
+    @property
+    def thread_safety(self) -> ThreadSafety:
+        """What the weakest choice promises."""
+        return weakest(choice.thread_safety for choice in self.transforms)
 
     @property
     def reads_objects(self) -> bool:

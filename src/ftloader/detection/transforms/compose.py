@@ -23,6 +23,7 @@ from ftloader.detection.transforms.choose import (
     checked,
     listed,
 )
+from ftloader.safety import ThreadSafety, weakest
 
 __all__ = [
     "Compose",
@@ -54,6 +55,11 @@ class Compose(Transform[tuple[Any, ...]]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transforms", checked("Compose", self.transforms))
+
+    @property
+    def thread_safety(self) -> ThreadSafety:
+        """What the weakest step promises."""
+        return weakest(step.thread_safety for step in self.transforms)
 
     @property
     def reads_objects(self) -> bool:
