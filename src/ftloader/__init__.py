@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import (
     ArmError,
+    AuditError,
     BudgetError,
     CocoError,
     ControlError,
@@ -24,6 +25,7 @@ from .errors import (
 )
 from .pipeline import Pipeline
 from .policy import FailureRecord, Retry
+from .safety import ThreadSafety
 from .stages import Aggregator
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Aggregator",
     "ArmError",
+    "AuditError",
     "BudgetError",
     "CocoError",
     "ControlError",
@@ -54,6 +57,7 @@ __all__ = [
     "SourceError",
     "StageError",
     "StuckOperation",
+    "ThreadSafety",
     "TooManyFailures",
     "log_every",
     "profile",

@@ -13,6 +13,7 @@
     ├── DataError            input data that cannot be used (also a ValueError)
     │   ├── CocoError        an annotation file that is not COCO, or not readable
     │   └── DecodeError      bytes that are not an image, or a truncated one
+    ├── AuditError           what is to be audited cannot be had or called (also a ValueError)
     └── MeasurementError     a benchmark that must not be believed
         ├── ArmError         a process did not run in the arm that was asked for
         ├── DigestError      a parallel run produced other output than the serial run
@@ -115,6 +116,10 @@ class CocoError(DataError):
 
 class DecodeError(DataError):
     """Bytes that are not an image, or a truncated one."""
+
+
+class AuditError(FtloaderError, ValueError):
+    """What is to be audited cannot be imported, made or called, or its options make no sense."""
 
 
 class MeasurementError(FtloaderError):

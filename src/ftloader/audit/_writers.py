@@ -1,0 +1,105 @@
+"""Which line writes to an attribute or a global: a look at the source, after a write was seen.
+
+The source is searched for what may change a name, the plainest first: an assignment, a call of a
+method on it, ``next`` of it, any other mention outside of constructors. It is a hint for the
+reader; that something was written is known from elsewhere.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from ._places import shown
+from ._shared import Shared, is_library
+
+_CONSTRUCTORS = frozenset({"__init__", "__new__", "__post_init__", "__setstate__", "__deepcopy__"})
+
+
+def writer(path: str, shared: Shared) -> str:
+    """Return ``file:line`` of what probably writes to a path, empty if the source has none.
+
+    Args:
+        path: of an attribute, class attribute or global.
+        shared: what the path belongs to.
+    """
+    name = re.split(r"[\[' (]", path, maxsplit=1)[0].rpartition(".")[2]
+    best: tuple[int, str] | None = None
+    trees: dict[str, ast.AST] = {}
+    for function in _functions(path, shared):
+        code = function.__code__
+        if code.co_filename not in trees:
+            trees[code.co_filename] = _parsed(code.co_filename)
+        for rank, line in _mentions(trees[code.co_filename], code.co_firstlineno, name):
+            if best is None or rank < best[0]:
+                best = rank, shown(code.co_filename, line)
+    return best[1] if best is not None else ""
+
+
+def _functions(path: str, shared: Shared) -> list[types.FunctionType]:
+    """Return the functions to search: methods of the object's own classes, then all seen."""
+    objects = dict(shared.objects)
+    found: list[Any] = []
+    while path := path.rpartition(".")[0]:
+        if path in objects:
+            kin = type(objects[path]).__mro__
+            found += [entry for made in kin for entry in vars(made).values()]
+    found += [value for _, value in shared.objects]
+    theirs = [
+        value
+        for value in found
+        if isinstance(value, types.FunctionType)
+        and value.__name__ not in _CONSTRUCTORS
+        and not is_library(value.__module__)
+    ]
+    return list(dict.fromkeys(theirs))
+
+
+def _parsed(file: str) -> ast.AST:
+    try:
+        with open(file, encoding="utf-8") as source:
+            return ast.parse(source.read())
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def _mentions(tree: ast.AST, start: int, name: str) -> Iterator[tuple[int, int]]:
+    """Yield how plainly, and in which line, the function of a line may write to a name."""
+    for node in _body(tree, start):
+        ranks: list[int] = []
+        match node:
+            case ast.Assign(targets=targets):
+                ranks = [0 for target in targets if _reaches(target, name)]
+            case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+                ranks = [0] if _reaches(target, name) else []
+            case ast.Call(func=ast.Attribute(value=owner)) if _reaches(owner, name):
+                ranks = [1]
+            case ast.Call(func=ast.Name(id="next"), args=[owner, *_]) if _reaches(owner, name):
+                ranks = [1]
+            case ast.Attribute(attr=attribute) if attribute == name:
+                ranks = [2]
+        for rank in ranks:
+            yield rank, getattr(node, "lineno", start)
+
+
+def _body(tree: ast.AST, start: int) -> Iterator[ast.AST]:
+    """Yield what is in the function that begins in a line, decorators counted."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = [node.lineno, *(decorator.lineno for decorator in node.decorator_list)]
+            if start == min(lines):
+                yield from ast.walk(node)
+
+
+def _reaches(target: ast.AST, name: str) -> bool:
+    """Whether an expression is a name, or an attribute of that name, or a part of it."""
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    if isinstance(target, ast.Tuple | ast.List):
+        return any(_reaches(element, name) for element in target.elts)
+    return (isinstance(target, ast.Attribute) and target.attr == name) or (
+        isinstance(target, ast.Name) and target.id == name
+    )
