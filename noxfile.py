@@ -81,6 +81,16 @@ TORCH = Environment(
 )
 # The references' versions belong together and hold nobody else's back.
 ORACLE = Environment("-oracle", packages=tuple(requirements("oracle.in")), pins="oracle")
+# Whose transforms the thread-safety session audits; versions of their own as well.
+LIBRARIES = {
+    name: Environment(
+        "-libraries",
+        extras=("report", "audit"),
+        packages=tuple(requirements("libraries.in")),
+        pins=f"libraries-{name}",
+    )
+    for name in ("3.12", "3.13t")
+}
 CHECKS = Environment("-checks", groups=("test", "lint", "types"))
 
 
@@ -136,7 +146,7 @@ def fill(
     wanted: Environment,
 ) -> None:
     """Make the environment anew and install the packages and the project, editable."""
-    if "torch" in wanted.extras or wanted.pins == "oracle":
+    if "torch" in wanted.extras or wanted.pins:
         session.log("torch and what it needs are 4.6 GB, downloaded once into uv's cache")
     shutil.rmtree(folder, ignore_errors=True)
     env = clean(VIRTUAL_ENV=None, UV_PROJECT_ENVIRONMENT=None)
@@ -305,6 +315,22 @@ def bench_transforms(session: nox.Session) -> None:
     # The one in charge has matplotlib, the one with the peers need not.
     script = "experiments/transforms/run.py"
     session.run(main, script, *chosen, *posargs(session), env=clean())
+
+
+@session(
+    "thread-safety",
+    "Audit transforms, ours and those of mmcv, mmdet, torchvision, albumentations (4.6 GB once).",
+)
+def thread_safety(session: nox.Session) -> None:
+    """On 3.12 and 3.13t, GIL on and off; mmdet and albumentations on 3.12; -- --quick to try it."""
+    pythons = [python_for(session, INTERPRETERS[name], LIBRARIES[name]) for name in LIBRARIES]
+    # mmdet refuses mmcv 2.2, so it comes with the references' versions.
+    with_mmdet = python_for(session, MAIN, ORACLE)
+    chosen = [word for python in pythons for word in ("--interpreter", python)]
+    script = "experiments/thread_safety/run.py"
+    env = clean(NO_ALBUMENTATIONS_UPDATE="1")
+    arguments = (*chosen, "--with-mmdet", with_mmdet, *posargs(session))
+    session.run(pythons[0], script, *arguments, env=env)
 
 
 @session("soak", "End runs in every way, 1,000 times on each interpreter (long).")

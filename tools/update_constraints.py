@@ -51,6 +51,8 @@ def main() -> int:
         lines = _compile(uv, [*project, *where], [*PINNED, *TOOLS])
         _write(f"{wanted.name}.txt", f"What sessions on CPython {wanted.name} install", lines)
     _write_oracle(uv)
+    for name in ("3.12", "3.13t"):
+        _write_libraries(uv, name)
     lines = _compile(uv, ["--universal", "--python-version", "3.9"], ["nox", "uv"])
     _write("nox.txt", "What ./noxw installs, on any Python from 3.9", lines)
     return 0
@@ -63,6 +65,16 @@ def _write_oracle(uv: str) -> None:
     options += ["--overrides", str(ROOT / "constraints" / "oracle-overrides.txt")]
     lines = _compile(uv, options, [*PINNED_ORACLE, *_lines("oracle.in"), "hatchling", "editables"])
     _write("oracle.txt", "What the oracle session installs on CPython 3.12", lines)
+
+
+def _write_libraries(uv: str, name: str) -> None:
+    """Write what the thread-safety session installs on one interpreter."""
+    pins = f"libraries-{name}"
+    options = [str(ROOT / "pyproject.toml"), "--extra", "report", "--extra", "audit"]
+    options += ["--group", "test", "--python", ensure.ensure(table.INTERPRETERS[name]).path]
+    options += ["--overrides", str(ROOT / "constraints" / f"{pins}-overrides.txt")]
+    lines = _compile(uv, options, [*PINNED_ORACLE, *_lines("libraries.in"), *TOOLS[:2]])
+    _write(f"{pins}.txt", f"What the thread-safety session installs on CPython {name}", lines)
 
 
 def _lines(name: str) -> List[str]:

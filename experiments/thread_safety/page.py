@@ -1,0 +1,195 @@
+"""Makes ``report.md`` and ``report.html`` of a result file, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ftloader.audit import Finding, ThreadSafety, Verdict
+from ftloader.errors import DataError
+
+HERE = Path(__file__).resolve().parent
+TITLES = {
+    "ours": "ftloader",
+    "mmcv": "mmcv (visdet has the same code)",
+    "mmdet": "mmdet",
+    "torchvision": "torchvision, transforms v2",
+    "albumentations": "albumentations",
+    "pillow": "What people do with Pillow",
+}
+#: What a cell says, by the worst effect found.
+IN_WORDS = {
+    "crash": "unsafe: crashes",
+    "hang": "unsafe: hangs",
+    "wrong data": "unsafe: wrong data",
+    "order": "order-dependent",
+    "latent": "unsafe: writes, no harm seen",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One transform on all arms."""
+
+    name: str
+    cells: tuple[str, ...]
+    why: str
+    wrong: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """One library: its rows, and what can be said of all of them."""
+
+    title: str
+    versions: str
+    rows: tuple[Row, ...]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Race:
+    """Wrong results of one race on one arm."""
+
+    name: str
+    arm: str
+    interval: str
+    calls: int
+    wrong: str
+
+
+def write(folder: Path) -> None:
+    """Write both reports beside a result file.
+
+    Raises:
+        DataError: there is none, or it is of another schema.
+    """
+    source = folder / "results.jsonl"
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error.strerror}") from None
+    records = [json.loads(line) for line in lines]
+    if not records or records[0].get("schema") != 1:
+        raise DataError(f"{source} is no result file of this experiment")
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True
+    )
+    style = (files("ftloader.lab") / "templates" / "style.css").read_text(encoding="utf-8")
+    facts = {
+        "header": records[0],
+        "arms": arm_names(records),
+        "groups": list(groups(records)),
+        "races": list(races(records)),
+        "style": style,
+    }
+    for name in ("report.md", "report.html"):
+        template = templates.get_template(f"{name}.j2")
+        template.environment.autoescape = name.endswith("html")
+        (folder / name).write_text(template.render(facts), encoding="utf-8")
+
+
+def arm_name(arm: Mapping[str, Any]) -> str:
+    """Return an arm's name as the tables have it."""
+    if not arm["interpreter"].endswith("t"):
+        return str(arm["interpreter"])
+    return f"{arm['interpreter']}, GIL {'on' if arm['gil'] else 'off'}"
+
+
+def arm_names(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the arms in the order in which they were run, each once."""
+    return list(dict.fromkeys(arm_name(record["arm"]) for record in records if "arm" in record))
+
+
+def groups(records: Sequence[Mapping[str, Any]]) -> Iterable[Group]:
+    """Yield the tables."""
+    arms = arm_names(records)
+    for key, title in TITLES.items():
+        mine = [record for record in records if record.get("group") == key]
+        if not mine:
+            continue
+        cases: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+        for record in mine:
+            if "case" in record:
+                cases[record["case"]][arm_name(record["arm"])] = record
+        rows = tuple(row(name, found, arms) for name, found in cases.items())
+        absent = tuple(
+            f"{arm_name(record['arm'])}: {record['why']}"
+            for record in mine
+            if record["record"] == "absent"
+        )
+        yield Group(title, versions(key, mine), rows, absent)
+
+
+def versions(group: str, records: Iterable[Mapping[str, Any]]) -> str:
+    """Return the versions of a group's library."""
+    package = {"mmcv": "mmcv-lite", "ours": ""}.get(group, group)
+    seen = {record["arm"]["packages"].get(package) for record in records} - {None}
+    return ", ".join(sorted(f"{package} {version}" for version in seen))
+
+
+def row(name: str, found: Mapping[str, Mapping[str, Any]], arms: Sequence[str]) -> Row:
+    """Return the line of one transform."""
+    verdicts = {
+        arm: Verdict.from_json(record["verdict"])
+        for arm, record in found.items()
+        if record["record"] == "verdict"
+    }
+    cells = tuple(
+        cell(verdicts[arm]) if arm in verdicts else ("no verdict" if arm in found else "–")
+        for arm in arms
+    )
+    whys = [record["why"] for record in found.values() if record["record"] == "none"]
+    worst = max(verdicts.values(), key=lambda verdict: len(verdict.findings), default=None)
+    why = "; ".join(whys) if worst is None else reasons(worst)
+    return Row(name, cells, why, "; ".join(wrong(verdicts)))
+
+
+def cell(verdict: Verdict) -> str:
+    """Return a verdict in few words."""
+    if verdict.safety.is_safe:
+        return str(verdict.safety)
+    if verdict.safety is ThreadSafety.ORDER_DEPENDENT or verdict.effect is None:
+        return str(verdict.safety)
+    return IN_WORDS[verdict.effect]
+
+
+def reasons(verdict: Verdict, most: int = 3) -> str:
+    """Return the first findings, each place once."""
+    told: dict[str, Finding] = {}
+    for finding in verdict.findings:
+        if finding.effect != "caution" and finding.detector != "hammer":
+            told.setdefault(finding.where or finding.what, finding)
+    texts = [f"{one.what} ({one.where})" if one.where else one.what for one in told.values()]
+    return "; ".join(texts[:most])
+
+
+def wrong(verdicts: Mapping[str, Verdict]) -> Iterable[str]:
+    """Yield what the hammer counted on each arm, where it counted wrong results."""
+    for arm, verdict in verdicts.items():
+        for part in verdict.evidence:
+            if part.detector == "hammer" and part.numbers.get("wrong_calls"):
+                calls = int(part.numbers["calls"])
+                yield f"{arm}: {int(part.numbers['wrong_calls']):,} of {calls:,}"
+
+
+def races(records: Iterable[Mapping[str, Any]]) -> Iterable[Race]:
+    """Yield each race, arm and interval with the median of its processes, and their range."""
+    counts: dict[tuple[str, str, float], list[Mapping[str, Any]]] = defaultdict(list)
+    for record in records:
+        if record["record"] == "race":
+            counts[record["race"], arm_name(record), record["interval"]].append(record)
+    for (name, arm, interval), found in counts.items():
+        numbers = sorted(record["wrong"] for record in found)
+        median = f"{statistics.median(numbers):,.0f}"
+        text = f"{median} ({numbers[0]:,}–{numbers[-1]:,})" if len(numbers) > 1 else median
+        without = arm.endswith("off")
+        yield Race(name, arm, "–" if without else f"{interval * 1e6:g} µs", found[0]["calls"], text)
