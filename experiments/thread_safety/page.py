@@ -150,7 +150,7 @@ def row(name: str, found: Mapping[str, Mapping[str, Any]], arms: Sequence[str]) 
     whys = [record["why"] for record in found.values() if record["record"] == "none"]
     worst = max(verdicts.values(), key=lambda verdict: len(verdict.findings), default=None)
     why = "; ".join(whys) if worst is None else reasons(worst)
-    return Row(name, cells, why, "; ".join(wrong(verdicts)))
+    return Row(name, cells, why, hammered(verdicts, arms))
 
 
 def cell(verdict: Verdict) -> str:
@@ -162,7 +162,7 @@ def cell(verdict: Verdict) -> str:
     return IN_WORDS[verdict.effect]
 
 
-def reasons(verdict: Verdict, most: int = 3) -> str:
+def reasons(verdict: Verdict, most: int = 2) -> str:
     """Return the first findings, each place once."""
     told: dict[str, Finding] = {}
     for finding in verdict.findings:
@@ -172,13 +172,15 @@ def reasons(verdict: Verdict, most: int = 3) -> str:
     return "; ".join(texts[:most])
 
 
-def wrong(verdicts: Mapping[str, Verdict]) -> Iterable[str]:
-    """Yield what the hammer counted on each arm, where it counted wrong results."""
-    for arm, verdict in verdicts.items():
-        for part in verdict.evidence:
-            if part.detector == "hammer" and part.numbers.get("wrong_calls"):
-                calls = int(part.numbers["calls"])
-                yield f"{arm}: {int(part.numbers['wrong_calls']):,} of {calls:,}"
+def hammered(verdicts: Mapping[str, Verdict], arms: Iterable[str]) -> str:
+    """Return wrong calls of all calls that the hammer made, arm by arm."""
+    counts = []
+    for arm in arms:
+        for part in verdicts[arm].evidence if arm in verdicts else ():
+            if part.detector == "hammer" and "calls" in part.numbers:
+                wrong, calls = int(part.numbers["wrong_calls"]), int(part.numbers["calls"])
+                counts.append(f"{wrong:,} of {calls:,}")
+    return "; ".join(counts)
 
 
 def races(records: Iterable[Mapping[str, Any]]) -> Iterable[Race]:

@@ -145,7 +145,7 @@ def races(arm: Arm, calls: int, repeat: int, only: str) -> Iterator[dict[str, An
             for _ in range(repeat):
                 script = [str(HERE / "races.py"), name, str(calls), str(interval)]
                 text = run([str(arm.python), *script], arm.environment)
-                yield {"record": "race", **json.loads(text)}
+                yield json.loads(text)
 
 
 def run(command: list[str], environment: dict[str, str] | None) -> str:

@@ -144,3 +144,23 @@ class DiesWhenMemoryIsChecked(Good):
         if os.environ.get("PYTHONMALLOC") == "debug":
             os.abort()
         return super().__call__(sample, rng)
+
+
+class CopiesShare:
+    """Wants an instance for each thread, and hands its scratch on to all copies of itself."""
+
+    thread_safety = "per-thread state"
+    mutable_state = ("scratch",)
+
+    def __init__(self, scratch: Any = None) -> None:
+        self.scratch = np.zeros(640 * 480 * 3, np.uint8) if scratch is None else scratch
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CopiesShare:
+        return type(self)(self.scratch)
+
+    def __call__(self, sample: Item, rng: np.random.Generator) -> Item:
+        img = sample["img"]
+        scratch = self.scratch[: img.size].reshape(img.shape)
+        np.subtract(255, img, out=scratch)
+        time.sleep(0)  # lets another thread in
+        return {**sample, "img": scratch.copy()}

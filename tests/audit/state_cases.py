@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import sys
@@ -11,6 +12,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
+from PIL import Image
 
 from ftloader.audit.subject import Subject, Target
 from ftloader.audit.verdict import Evidence
@@ -220,3 +222,23 @@ class SetsWithinABlock:
     def __call__(self, sample: Item, rng: np.random.Generator) -> Item:
         with np.errstate(divide="ignore"):
             return {**sample, "inverse": 1 / sample["boxes"]}
+
+
+class OpensPicture:
+    """Opens a picture in its constructor; Pillow reads the pixels when a call asks for them."""
+
+    def __init__(self) -> None:
+        file = io.BytesIO()
+        Image.new("L", (8, 8), 7).save(file, "PNG")
+        self.picture = Image.open(file)
+
+    def __call__(self, sample: Item, rng: np.random.Generator) -> Item:
+        return {**sample, "img": sample["img"] ^ np.asarray(self.picture)[0, 0]}
+
+
+class ReadsPicture(OpensPicture):
+    """Has it read the pixels there, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture.load()

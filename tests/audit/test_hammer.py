@@ -66,6 +66,11 @@ def test_a_lock_that_does_not_cover_reading_and_writing_is_found() -> None:
     assert "no order of the calls" in evidence.findings[0].what
 
 
+def test_copies_for_each_thread_that_share_their_scratch_are_found() -> None:
+    evidence = hammered("CopiesShare", "offenders")
+    assert [finding.effect for finding in evidence.findings] == ["wrong data"]
+
+
 def test_an_exception_raised_in_threads_only_is_found_with_its_line() -> None:
     evidence = hammered("RaisesInThreads", "offenders")
     (finding,) = [found for found in evidence.findings if "RuntimeError" in found.what]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -189,3 +191,26 @@ def test_the_scan_imports_nothing() -> None:
     before = set(sys.modules)
     scanned("ImportedInside", "scan_cases")
     assert {name for name in set(sys.modules) - before if not name.startswith("ftloader")} == set()
+
+
+def test_what_an_installed_package_of_others_does_is_a_caution(tmp_path, monkeypatch):
+    """Nothing says that it is reached, or that it has no lock of its own."""
+    package = tmp_path / "site-packages" / "others"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("SEEN = []\ndef note(x):\n    SEEN.append(x)\n")
+    (tmp_path / "mine.py").write_text(
+        "import others\n"
+        "SEEN = []\n"
+        "class Calls:\n"
+        "    def __call__(self, sample, rng):\n"
+        "        others.note(sample)\n"
+        "        SEEN.append(sample)\n"
+        "        return sample\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    subject = SimpleNamespace(
+        declared=None, convention=None, samples=[{}], fresh=importlib.import_module("mine").Calls
+    )
+    effects = {one.where.rpartition("/")[2]: one.effect for one in detect(subject).findings}
+    assert effects == {"__init__.py:3": "caution", "mine.py:6": "latent"}

@@ -81,3 +81,9 @@ def test_a_cache_of_a_pure_function_is_no_write() -> None:
 def test_tables_are_counted_for_those_who_hold_some() -> None:
     assert detect(subject(canaries.GoodTable)).numbers["tables"] == 1
     assert detect(subject(canaries.Good)).numbers["tables"] == 0
+
+
+def test_a_picture_that_is_read_at_the_first_call_is_found_and_one_read_before_is_not() -> None:
+    (finding,) = detect(subject("OpensPicture")).findings
+    assert finding.what == "writes self.picture"
+    assert detect(subject("ReadsPicture")).status == "clean"

@@ -90,7 +90,13 @@ def read(value: Any, *, identity: bool) -> Read:
         return common
     if isinstance(value, functools._lru_cache_wrapper):
         return _cache(value, identity)
-    found = _named(value) or _data(value) or _container(value) or _function(value)
+    found = (
+        _named(value)
+        or _unloaded(value, identity)
+        or _data(value)
+        or _container(value)
+        or _function(value)
+    )
     if found is None:
         standing = _standing.read(value, identity=identity)
         found = Read(kind(value), []) if standing is None else Read(*standing)
@@ -173,6 +179,16 @@ def _data(value: Any) -> Read | None:
     if hasattr(image, "Image") and isinstance(value, image.Image):
         palette = value.getpalette() if value.mode in ("P", "PA") else None
         text = f"{kind(value)} {value.mode} {value.size} {palette} {hashed(value.tobytes())}"
+        return Read(text, [(".info", value.info)], whole=True)
+    return None
+
+
+def _unloaded(value: Any, identity: bool) -> Read | None:
+    """Read a picture of which Pillow has not read the pixels yet; to ask for them would do it."""
+    files: Any = sys.modules.get("PIL.ImageFile")
+    known = identity and hasattr(files, "ImageFile")
+    if known and isinstance(value, files.ImageFile) and value.tile:
+        text = f"{kind(value)} {value.size}, not yet read from its file"
         return Read(text, [(".info", value.info)], whole=True)
     return None
 

@@ -6,10 +6,11 @@ declared locked, which must give those of some order of the calls.
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from ..safety import ThreadSafety
@@ -75,8 +76,9 @@ class Equal:
             epoch[(k + turn) % len(epoch)] for turn in range(passes) for k in range(len(epoch))
         ]
         inputs = _inputs(self._subject, epoch)
-        fresh = self._subject.fresh
-        instances = [fresh() for _ in range(count)] if self._own else [fresh()] * count
+        instances = (
+            _copies(self._subject.fresh, count) if self._own else ([self._subject.fresh()] * count)
+        )
         plan = [order[thread::count] for thread in range(count)]
         work = [
             functools.partial(_calls, self._call, instance, indices, inputs)
@@ -170,6 +172,15 @@ class Orders:
             [quick[(number + thread * calls + k) % len(quick)] for k in range(calls)]
             for thread in range(_LOCKED_THREADS)
         ]
+
+
+def _copies(fresh: Callable[[], Any], count: int) -> list[Any]:
+    """Return an instance for each thread as a pipeline makes them: deep copies of one."""
+    original = fresh()
+    try:
+        return [copy.deepcopy(original) for _ in range(count)]
+    except Exception:  # a pipeline could not have it at all, which is no race
+        return [fresh() for _ in range(count)]
 
 
 def _calls(

@@ -61,4 +61,4 @@ def _judge(
         return declared, "declared, and nothing was found against it"
     if has_tables:
         return ThreadSafety.READ_ONLY, "nothing was found; its tables were never written to"
-    return ThreadSafety.STATELESS, "nothing was found, and it holds nothing that could change"
+    return ThreadSafety.STATELESS, "nothing was found, and it holds no arrays or containers"

@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy as np
 from . import known
 from .frame import Frame
 from .rules import SEED_HINT
-from .source import followed
-from .values import FRESH, UNKNOWN, Origin, Value, look_up, of, union
+from .source import followed, unwrapped
+from .values import FRESH, UNKNOWN, Origin, Value, classes, look_up, namespaces, of, union
 
 _CACHED = type(functools.lru_cache(len))
 
@@ -47,6 +47,12 @@ class Call:
         """How many arguments there are at least."""
         return len(self.args) + len(self.kwargs) + bool(self.rest.own)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it says ``copy=False``."""
+        said = [word.value for word in self.node.keywords if word.arg == "copy"]
+        return any(isinstance(each, ast.Constant) and each.value is False for each in said)
+
 
 def call(frame: Frame, made: Call, callee: Value) -> Value:
     """Report what a call writes to, and return what it may return."""
@@ -56,7 +62,8 @@ def call(frame: Frame, made: Call, callee: Value) -> Value:
 
 def _arguments(frame: Frame, made: Call) -> None:
     for origin in made.kwargs.get("out", FRESH).own:
-        frame.write(origin, made.node, "writes to {} by out=", "S10")
+        if not origin.immutable:
+            frame.write(origin, made.node, "writes to {} by out=", "S10")
     if frame.function.__name__ != "__deepcopy__":
         for value in (*made.args, *made.kwargs.values()):
             for origin in value.own:
@@ -80,7 +87,13 @@ def method(frame: Frame, made: Call, receiver: Value, name: str) -> Value | None
     """
     for origin in receiver.own:
         _mutates(frame, made, origin, name)
-    if name in known.VIEWS:
+        if name == "at" and isinstance(origin.live, np.ufunc):
+            _writes(frame, made, made.first, f"{origin.path}.at()")
+    if any(isinstance(origin.live, ModuleType) for origin in receiver.own):
+        return None  # a function that has the name of a method
+    if name == "shuffle":
+        _writes(frame, made, made.first, "shuffle()")
+    if name in known.VIEWS or (name == "astype" and made.keeps):
         return Value(receiver.own)
     if name == "copy" and not any(_method_of(origin, name) for origin in receiver.own):
         return Value(copies=receiver.own)
@@ -117,7 +130,10 @@ def _mutates(frame: Frame, made: Call, origin: Origin, name: str) -> None:
     live = origin.live
     if live is os.environ and name in known.MUTATORS:
         frame.found("S12", made.node, f"calls os.environ.{name}()")
-    if origin.kind == "code" or origin.immutable or _method_of(origin, name):
+    if origin.kind == "code" or origin.immutable:
+        return
+    changes = known.changes(live, name)
+    if _method_of(origin, name) and not changes:
         return
     container = (
         live is UNKNOWN
@@ -127,7 +143,7 @@ def _mutates(frame: Frame, made: Call, origin: Origin, name: str) -> None:
     in_place = name.endswith("_") and not name.startswith("_") and not name.endswith("__")
     if (
         (name in known.MUTATORS and container)
-        or (name in known.ARRAY_MUTATORS and isinstance(live, np.ndarray))
+        or changes
         or (in_place and (live is UNKNOWN or _tensor(live)))
     ):
         frame.write(origin, made.node, f"calls {{}}.{name}()", "S02")
@@ -146,6 +162,12 @@ def _draws(frame: Frame, node: ast.AST, origin: Origin, draw: known.Draw) -> Non
         frame.found("S07", node, f"draws from {origin.path}", "order")
 
 
+def _writes(frame: Frame, made: Call, value: Value, by: str) -> None:
+    for origin in value.own:
+        if not origin.immutable:
+            frame.write(origin, made.node, f"changes {{}} by {by}", "S10")
+
+
 def _function(frame: Frame, made: Call, origin: Origin) -> Value:
     live = origin.live
     while isinstance(live, functools.partial):
@@ -157,6 +179,7 @@ def _function(frame: Frame, made: Call, origin: Origin) -> Value:
         origin, live = Origin("code", origin.path, inner, bound=itself), inner
     if isinstance(live, _CACHED):
         return _cached(frame, made, origin)
+    _by_name(frame, made, origin)
     if isinstance(live, FunctionType):
         return _followed(frame, made, origin) if followed(live) else _library(frame, made, origin)
     if isinstance(live, type) and followed(live):
@@ -172,10 +195,34 @@ def _function(frame: Frame, made: Call, origin: Origin) -> Value:
     return _library(frame, made, origin)
 
 
+def _by_name(frame: Frame, made: Call, origin: Origin) -> None:
+    """Report what a method of a library's does to its object, however it was come by."""
+    live, name = origin.live, origin.path.rpartition(".")[2]
+    if isinstance(live, FunctionType) and followed(live):
+        return
+    if origin.bound is not None:
+        _mutates(frame, made, origin.bound, name)
+    elif isinstance(live, MethodDescriptorType):
+        for target in made.first.own:
+            _mutates(frame, made, target, name)
+
+
+def _handed_on(frame: Frame, made: Call) -> None:
+    """Read the functions among the arguments: a library that is given one calls it."""
+    bare = Call(made.node, (), {}, FRESH)
+    for value in (*made.args, *made.kwargs.values()):
+        for origin in value.own:
+            live = origin.live
+            if isinstance(live, FunctionType) and followed(live):
+                _followed(frame, bare, origin)
+            elif origin.bound is not None:
+                _by_name(frame, bare, origin)
+
+
 def _followed(frame: Frame, made: Call, origin: Origin) -> Value:
     args = [of(origin.bound), *made.args] if origin.bound is not None else list(made.args)
     guarded = bool(frame.guarded)
-    return frame.scan.follow(origin.live, args, made.kwargs, made.rest, guarded=guarded)
+    return frame.scan.follow(unwrapped(origin.live), args, made.kwargs, made.rest, guarded=guarded)
 
 
 def _cached(frame: Frame, made: Call, origin: Origin) -> Value:
@@ -188,6 +235,7 @@ def _cached(frame: Frame, made: Call, origin: Origin) -> Value:
 
 
 def _library(frame: Frame, made: Call, origin: Origin) -> Value:
+    _handed_on(frame, made)
     draw = known.global_draw(origin, made.count)
     if draw == "entropy":
         frame.found("S07", made.node, f"calls {origin.path}() without a seed", "order")
@@ -203,10 +251,22 @@ def _library(frame: Frame, made: Call, origin: Origin) -> Value:
     if known.matches(origin, known.FILLS) or origin.path == "object.__setattr__":
         for target in made.first.own:
             frame.write(target, made.node, f"changes {{}} by {origin.path}()")
+    _writes(frame, made, known.written_at(origin, made.args), f"{origin.path}()")
+    if made.keeps and known.matches(origin, known.MAY_COPY):
+        if not origin.path.endswith("array"):
+            _writes(frame, made, made.first, f"{origin.path}(copy=False)")
+        return Value(made.first.own)
     if origin.path == "next":
         for target in made.first.own:
             if target.live is UNKNOWN and target.kind not in ("input", "code"):
                 frame.found("S09", made.node, f"advances {target.path}")
+    match origin.path:
+        case "vars":
+            return namespaces(made.first)
+        case "type" if made.count == 1:
+            return classes(made.first)
+        case "globals":
+            return of(Origin("global", "globals()", frame.function.__globals__))
     if known.matches(origin, known.SAME):
         place = 1 if origin.path.endswith("cast") and len(made.args) > 1 else 0
         return Value(made.args[place].own) if made.args else FRESH

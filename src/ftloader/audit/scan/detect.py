@@ -12,7 +12,7 @@ from ...safety import ThreadSafety
 from ..verdict import Evidence, Finding, found
 from .frame import KEYWORDS
 from .scanner import Scanner, inputs
-from .source import followed
+from .source import followed, top_package
 from .values import FRESH, UNKNOWN, Origin, Value, look_up, of
 
 _CALLED: Final = ("__call__", "forward")
@@ -42,6 +42,7 @@ def detect(subject: Subject) -> Evidence:
     scanner = Scanner(
         owns_input=bool(getattr(subject.convention, "owns_input", False)),
         locked=subject.declared is ThreadSafety.LOCKED,
+        homes=frozenset(_homes(transform)),
     )
     sample = subject.samples[0] if len(subject.samples) else UNKNOWN
     _start(scanner, Origin("self", "self", transform), sample)
@@ -69,6 +70,14 @@ def _start(scanner: Scanner, origin: Origin, sample: Any) -> None:
     function, bound = _entry(origin)
     if function is not None and followed(function):
         scanner.follow(function, inputs(function, bound, sample), {}, _spare(function))
+
+
+def _homes(transform: Any) -> Iterator[str]:
+    """Yield the packages of a transform, of what it holds, and of their base classes."""
+    for live in (transform, *(origin.live for origin in _nested(transform))):
+        yield top_package(getattr(live, "__module__", None))
+        for kind in type(live).__mro__:
+            yield top_package(kind.__module__)
 
 
 def _entry(origin: Origin) -> tuple[FunctionType | None, list[Value]]:

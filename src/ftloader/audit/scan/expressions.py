@@ -18,8 +18,10 @@ from .values import (
     Origin,
     Value,
     attribute_is_plain,
+    classes,
     look_up,
     named,
+    namespaces,
     of,
     private_to_thread,
     union,
@@ -74,6 +76,10 @@ def attribute(frame: Frame, node: ast.AST, base: Value, name: str) -> Value:
     """Return what an attribute stands for; properties and descriptors are followed."""
     if attribute_is_plain(name):
         return FRESH
+    if name == "__class__":
+        return classes(base)
+    if name == "__dict__":
+        return namespaces(base)
     return union([_attribute(frame, node, origin, name) for origin in base.own])
 
 
@@ -101,9 +107,9 @@ def _attribute(frame: Frame, node: ast.AST, origin: Origin, name: str) -> Value:
         path = f"{live.__name__}.{name}"
         return of(named(path, found) if where == "own" else Origin("code", path))
     excused = name in getattr(type(live), "mutable_state", ())
+    if holder is None and private_to_thread(live):
+        return FRESH  # also if no thread has set it yet
     if where == "own":
-        if private_to_thread(live):
-            return FRESH
         return of(origin.child(f".{name}", found, excused=excused))
     if holder is None:
         missing = origin.kind == "code" or not hasattr(live, "__dict__")
@@ -146,7 +152,7 @@ def _of_class(frame: Frame, node: ast.AST, origin: Origin, found: tuple[str, Any
         return FRESH
     excused = name in getattr(holder, "mutable_state", ())
     if callable(value) and not followed(value):
-        return of(Origin("code", path, value))
+        return of(Origin("code", path, value, bound=bound))
     return of(Origin("class", f"{holder.__name__}.{name}", value, origin.excused or excused))
 
 

@@ -38,6 +38,9 @@ class Scan(Protocol):
     def report(self, finding: Finding) -> None:
         """Keep a finding, unless it is already there."""
 
+    def is_foreign(self, function: FunctionType) -> bool:
+        """Tell whether a function belongs to an installed package that is none of the homes."""
+
     def where(self, function: FunctionType, node: ast.AST) -> str:
         """Return ``file:line``."""
 
@@ -120,7 +123,7 @@ class Frame:
         self.scan.report(
             Finding(
                 detector="scan",
-                effect=effect,
+                effect="caution" if self.scan.is_foreign(self.function) else effect,
                 what=f"{what} in {self.name}",
                 where=self.scan.where(self.function, node),
                 hint=hint or RULES[rule].hint,

@@ -5,14 +5,15 @@ A function is recognised by its identity where its module is loaded, by its dott
 
 from __future__ import annotations
 
+import io
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from .values import UNKNOWN, Origin, names
+from .values import UNKNOWN, Origin, Value, names, union
 
 #: Methods that change the object they are called on, whatever container it is.
 MUTATORS: Final = names(
@@ -34,7 +35,7 @@ SAME: Final = names(
     "numpy.asarray numpy.asanyarray numpy.ascontiguousarray numpy.atleast_1d numpy.atleast_2d"
     " numpy.atleast_3d numpy.ravel numpy.reshape numpy.transpose numpy.squeeze numpy.swapaxes"
     " numpy.moveaxis numpy.expand_dims numpy.flip numpy.fliplr numpy.flipud numpy.rot90"
-    " numpy.broadcast_to torch.from_numpy torch.as_tensor typing.cast memoryview vars"
+    " numpy.broadcast_to torch.from_numpy torch.as_tensor typing.cast memoryview"
 )
 #: Functions that write to their first argument.
 FILLS: Final = names(
@@ -44,15 +45,31 @@ FILLS: Final = names(
     " bisect.insort cv2.rectangle cv2.line cv2.circle cv2.ellipse cv2.polylines cv2.fillPoly"
     " cv2.fillConvexPoly cv2.drawContours cv2.putText cv2.arrowedLine"
 )
+#: Functions that write to an argument when it is given, by its position; ufuncs say it themselves.
+OUT_AT: Final = {
+    "numpy.clip": 3,
+    "numpy.take": 3,
+    "numpy.compress": 3,
+    "numpy.round": 2,
+    "numpy.around": 2,
+    "numpy.dot": 2,
+}
+#: Functions that leave their first argument alone unless they are given ``copy=False``.
+MAY_COPY: Final = names("numpy.array numpy.nan_to_num")
+#: Methods that move the position of an open file.
+FILE_MOVES: Final = names("read readline readlines readinto read1 seek write writelines truncate")
+#: Methods that change a picture of Pillow's.
+PAINTS: Final = names("paste putpixel putdata putalpha putpalette alpha_composite thumbnail")
 #: Functions whose result is new, and has the items of their arguments.
 GATHERS: Final = names(
     "list tuple set frozenset sorted reversed enumerate zip iter filter itertools.chain"
-    " collections.deque"
+    " collections.deque numpy.split numpy.array_split numpy.hsplit numpy.vsplit numpy.dsplit"
 )
 #: Functions whose result is a shallow copy of their first argument.
 SHALLOW: Final = names("dict copy.copy collections.OrderedDict collections.defaultdict")
 SETTINGS: Final = names(
-    "os.putenv os.unsetenv os.chdir os.umask locale.setlocale warnings.simplefilter"
+    "os.putenv os.unsetenv os.chdir os.fchdir os.umask locale.setlocale time.tzset"
+    " contextlib.chdir contextlib.redirect_stdout contextlib.redirect_stderr warnings.simplefilter"
     " warnings.filterwarnings warnings.resetwarnings warnings.catch_warnings"
     " sys.setswitchinterval sys.setrecursionlimit sys.settrace sys.setprofile gc.disable gc.enable"
     " gc.set_threshold gc.freeze signal.signal socket.setdefaulttimeout"
@@ -131,6 +148,24 @@ def _legacy(live: Any, name: str) -> bool:
     if live is UNKNOWN or isinstance(live, type):
         return False
     return hasattr(np.random.RandomState, name) and getattr(np.random, name, UNKNOWN) is live
+
+
+def written_at(origin: Origin, given: Sequence[Value]) -> Value:
+    """Return the arguments that a function writes to because of where they stand."""
+    if isinstance(origin.live, np.ufunc):
+        return union(given[origin.live.nin :])
+    place = OUT_AT.get(matches(origin, frozenset(OUT_AT)), len(given))
+    return union(given[place : place + 1])
+
+
+def changes(live: Any, name: str) -> bool:
+    """Tell whether a method changes an array, an open file or a picture."""
+    image: Any = sys.modules.get("PIL.Image")
+    return (
+        (name in ARRAY_MUTATORS and isinstance(live, np.ndarray))
+        or (name in FILE_MOVES and isinstance(live, io.IOBase))
+        or (name in PAINTS and hasattr(image, "Image") and isinstance(live, image.Image))
+    )
 
 
 def generator_of(origin: Origin) -> bool:

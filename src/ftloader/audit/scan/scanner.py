@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..verdict import Finding
 from .frame import Frame
-from .source import Function, Sources, shown
+from .source import Function, Sources, shown, top_package
 from .statements import run
 from .values import FRESH, UNKNOWN, Origin, Value, named, names, of
 
@@ -30,6 +30,8 @@ _ARRAY_LIKE: Final = names(
 _STREAMS: Final = frozenset({"rng", "generator", "random_state"})
 _NUMBERS: Final = frozenset({"int", "float", "bool", "str", "bytes", "complex", "None", "Number"})
 
+_INSTALLED: Final = ("site-packages", "dist-packages")
+
 _Key = tuple[Any, ...]
 
 
@@ -39,6 +41,7 @@ class Scanner:
     Args:
         owns_input: whether a transform may write to its input.
         locked: whether the transform declares that it is locked.
+        homes: packages that the transform and what it holds come from.
 
     Attributes:
         findings: in the order in which they were found, each once.
@@ -47,9 +50,12 @@ class Scanner:
         cut: whether it stopped following calls because there were too many.
     """
 
-    def __init__(self, *, owns_input: bool, locked: bool) -> None:
+    def __init__(
+        self, *, owns_input: bool, locked: bool, homes: frozenset[str] = frozenset()
+    ) -> None:
         self.owns_input = owns_input
         self.locked = locked
+        self._homes = homes
         self.findings: list[Finding] = []
         self.functions: set[CodeType] = set()
         self.unread: set[str] = set()
@@ -64,6 +70,15 @@ class Scanner:
         same = [each for each in self.findings if each.where == finding.where]
         if all((each.rule, each.what) != (finding.rule, finding.what) for each in same):
             self.findings.append(finding)
+
+    def is_foreign(self, function: FunctionType) -> bool:
+        """Tell whether a function belongs to an installed package that is none of the homes.
+
+        Nothing says that such code is reached, or that it has no lock of its own: what is seen
+        there is a caution, and the other detectors watch it run.
+        """
+        installed = any(folder in function.__code__.co_filename for folder in _INSTALLED)
+        return installed and top_package(function.__module__) not in self._homes
 
     def where(self, function: FunctionType, node: ast.AST) -> str:
         """Return ``file:line``."""

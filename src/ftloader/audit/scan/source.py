@@ -61,7 +61,23 @@ def followed(thing: Any) -> bool:
         thing = type(thing)
     top = (getattr(thing, "__module__", None) or "").partition(".")[0]
     # A script, or a module of tests, may carry the name of one of the standard library.
+    if top.startswith("_cython"):
+        return False
     return bool(top) and top not in _NOT_FOLLOWED and top not in sys.stdlib_module_names - {"test"}
+
+
+def unwrapped(function: FunctionType) -> FunctionType:
+    """Return what a decorator of the standard library, such as ``contextmanager``, was put on."""
+    inner = function
+    while inner.__globals__.get("__name__", "").partition(".")[0] in sys.stdlib_module_names - {
+        "test",
+        "__main__",
+    }:
+        wrapped = getattr(inner, "__wrapped__", None)
+        if not isinstance(wrapped, FunctionType):
+            break
+        inner = wrapped
+    return inner
 
 
 def shown(file: str) -> str:
@@ -74,3 +90,8 @@ def shown(file: str) -> str:
     except ValueError:  # another drive
         return file
     return file if relative.startswith(os.pardir) else relative
+
+
+def top_package(module: str | None) -> str:
+    """Return the package that a module belongs to, empty if there is no module."""
+    return (module or "").partition(".")[0]

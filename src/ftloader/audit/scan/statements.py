@@ -15,7 +15,17 @@ from . import calls
 from .expressions import bind_target, evaluate, imported, imported_from
 from .frame import Frame, is_lock
 from .source import followed
-from .values import FRESH, UNKNOWN, Origin, Value, look_up, of, private_to_thread, subscript
+from .values import (
+    FRESH,
+    UNKNOWN,
+    Origin,
+    Value,
+    changes_in_place,
+    look_up,
+    of,
+    private_to_thread,
+    subscript,
+)
 
 
 def run(frame: Frame, body: Sequence[ast.stmt]) -> None:
@@ -70,6 +80,10 @@ def _statement(frame: Frame, node: ast.stmt) -> None:
         case ast.Match():
             evaluate(frame, node.subject)
             _either(frame, [*(case.body for case in node.cases), []])
+        case ast.Expr(value=ast.Call(func=ast.Attribute(ast.Name() as name, "update")) as made):
+            evaluate(frame, made)
+            if all(origin.kind == "input" for origin in frame.resolve(name.id).own):
+                frame.env |= _held(frame, name, made)
         case _:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
@@ -82,7 +96,9 @@ def store(frame: Frame, target: ast.expr, value: Value, source: ast.expr | None 
         if target.id in frame.outer:
             frame.found("S04", target, f"assigns the outer name {target.id}")
         else:
+            held = _held(frame, target, source)
             frame.bind(target.id, value)
+            frame.env |= held
     elif isinstance(target, ast.Tuple | ast.List):
         pairs = source.elts if isinstance(source, ast.Tuple | ast.List) else []
         for place, part in enumerate(target.elts):
@@ -99,6 +115,25 @@ def store(frame: Frame, target: ast.expr, value: Value, source: ast.expr | None 
         # What others can see too may have changed again by the time it is read.
         if all(origin.kind == "input" for origin in base.own):
             frame.bind(ast.unparse(target), value)
+
+
+def _held(frame: Frame, target: ast.Name, source: ast.expr | None) -> dict[str, Value]:
+    """Return what a dictionary is given by key, which replaces what it was copied from."""
+    held: dict[str, Value] = {}
+    pairs: list[tuple[object, ast.expr]] = []
+    match source:
+        case ast.Dict():
+            pairs += zip(source.keys, source.values, strict=True)
+        case ast.Call(func=ast.Name(id="dict") | ast.Attribute(attr="update")):
+            for each in source.args:
+                held |= _held(frame, target, each)
+            pairs += ((word.arg and ast.Constant(word.arg), word.value) for word in source.keywords)
+    for key, value in pairs:
+        if isinstance(key, ast.Constant):
+            held[ast.unparse(ast.Subscript(target, key))] = evaluate(frame, value)
+        elif key is None:
+            held.clear()  # it may replace those before it
+    return held
 
 
 def _write(frame: Frame, target: ast.expr, verb: str) -> None:
@@ -135,6 +170,8 @@ def _write_attribute(frame: Frame, target: ast.Attribute, origin: Origin, verb: 
         own = [of(origin)] if isinstance(held, property) else [
             of(Origin("descriptor", name, held)), of(origin)]  # fmt: skip
         if setter is look_up(live, "__setattr__")[1]:
+            if excused:
+                return
             own = [of(origin), FRESH]
         frame.scan.follow(setter, [*own, FRESH], {}, setter=True)
         frame.write(origin, target, path, "S03")
@@ -151,6 +188,11 @@ def _in_place(frame: Frame, node: ast.AugAssign) -> None:
     target = node.target
     if not isinstance(target, ast.Name):
         _write(frame, target, "changes")
+        # What a container of the call's own holds need not be its own.
+        if not evaluate(frame, target.value).own:
+            for origin in evaluate(frame, target).own:
+                if changes_in_place(origin):
+                    frame.write(origin, node, "changes {} in place", "S10")
         return
     if target.id in frame.outer:
         frame.found("S04", target, f"assigns the outer name {target.id}")

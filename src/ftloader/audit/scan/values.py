@@ -44,9 +44,7 @@ _IMMUTABLE: Final = (
     enum.Enum,
 )
 #: Attributes that are numbers, names or tuples whatever they belong to.
-_PLAIN: Final = names(
-    "shape size ndim dtype nbytes itemsize width height device __name__ __class__ __doc__"
-)
+_PLAIN: Final = names("shape size ndim dtype nbytes itemsize width height device __name__ __doc__")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +153,23 @@ def named(name: str, live: Any, kind: Kind = "global") -> Origin:
     return Origin(kind, name, live)
 
 
+def namespaces(value: Value) -> Value:
+    """Return the dictionaries that hold the attributes of an object."""
+    return of(
+        *(
+            each.child(".__dict__", getattr(each.live, "__dict__", UNKNOWN))
+            for each in value.own
+            if each.live is not UNKNOWN and not isinstance(each.live, type)
+        )
+    )
+
+
+def classes(value: Value) -> Value:
+    """Return the classes of which an object may be."""
+    kinds = {type(each.live) for each in value.own if each.live is not UNKNOWN}
+    return of(*(Origin("code", kind.__name__, kind) for kind in kinds))
+
+
 def look_up(live: Any, name: str) -> tuple[Literal["own", "class", "nowhere"], Any, type | None]:
     """Find an attribute without running code of its object.
 
@@ -198,6 +213,12 @@ def attribute_is_plain(name: str) -> bool:
 def private_to_thread(live: Any) -> bool:
     """Tell whether every thread sees another content of an object."""
     return isinstance(live, threading.local)
+
+
+def changes_in_place(origin: Origin) -> bool:
+    """Tell whether an object is known to be changed by ``+=`` or ``|=``, not replaced."""
+    kind = type(origin.live)
+    return not origin.immutable and (hasattr(kind, "__iadd__") or hasattr(kind, "__ior__"))
 
 
 def _items(origin: Origin) -> Iterator[Origin]:
