@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,21 @@ def test_what_cannot_be_had_is_told_in_one_line() -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_what_cannot_be_pickled_names_the_extra_that_could() -> None:
+def test_what_has_no_name_to_be_imported_by_is_sent_as_it_is() -> None:
+    verdict = audit(lambda sample, rng: dict(sample), canaries.samples, **CALL)
+    assert verdict.safety is ThreadSafety.STATELESS
+
+
+def test_what_cannot_be_pickled_is_to_be_given_by_its_path() -> None:
+    holds_a_lock = functools.partial(print, threading.Lock())
+    with pytest.raises(AuditError, match=r"cannot be pickled .*give it as package\.module:name"):
+        audit(holds_a_lock, canaries.samples, **CALL)
+
+
+def test_without_cloudpickle_the_extra_that_brings_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
     with pytest.raises(AuditError, match=r"cannot be pickled .*ftloader\[audit\]"):
         audit(lambda sample: sample, canaries.samples, **CALL)
 
@@ -173,13 +189,18 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
         os.kill(child, 0)
 
 
-def test_a_class_of_a_script_is_refused_with_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pickler", ["cloudpickle", "pickle"])
+def test_a_class_of_a_script_needs_cloudpickle_and_is_told_so(pickler: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from ftloader.audit import audit\n"
+        ("import sys\nsys.modules['cloudpickle'] = None\n" if pickler == "pickle" else "")
+        + "from ftloader.audit import audit\n"
         "class Mine:\n    def __call__(self, image): return image\n"
-        "audit(Mine, detectors=('call',))\n",
+        "print(audit(Mine, detectors=('call',)).safety)\n",
         encoding="utf-8",
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    assert "is defined in the script itself, which cannot be sent" in done.stderr
+    if pickler == "cloudpickle":
+        assert done.stdout.strip() == "stateless"
+    else:
+        assert "is defined in the script itself, which cannot be sent" in done.stderr
