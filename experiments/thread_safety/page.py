@@ -53,6 +53,7 @@ class Group:
     versions: str
     rows: tuple[Row, ...]
     absent: tuple[str, ...]
+    counts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def write(folder: Path) -> None:
     Raises:
         DataError: there is none, or it is of another schema.
     """
-    source = folder / "results.jsonl"
+    source = folder / "verdicts.jsonl"
     try:
         lines = source.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -126,7 +127,17 @@ def groups(records: Sequence[Mapping[str, Any]]) -> Iterable[Group]:
             for record in mine
             if record["record"] == "absent"
         )
-        yield Group(title, versions(key, mine), rows, absent)
+        counts = tuple(counted([row.cells[place] for row in rows]) for place in range(len(arms)))
+        yield Group(title, versions(key, mine), rows, absent, counts)
+
+
+def counted(cells: Iterable[str]) -> str:
+    """Return how many transforms of an arm are what, in few words."""
+    kinds = {"safe": 0, "order-dependent": 0, "unsafe": 0}
+    for text in cells:
+        if text not in ("–", "no verdict"):
+            kinds[text.partition(":")[0] if text.startswith(("order", "unsafe")) else "safe"] += 1
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count) or "–"
 
 
 def versions(group: str, records: Iterable[Mapping[str, Any]]) -> str:

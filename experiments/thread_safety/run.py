@@ -1,7 +1,7 @@
 """Which popular transforms are safe in threads, and why not?  See README.md beside this.
 
 ``run.py --interpreter PYTHON ... [--with-mmdet PYTHON] [--out FOLDER]`` audits every case on every
-arm, counts the wrong results of the real races, and writes ``results.jsonl``, ``report.md`` and
+arm, counts the wrong results of the real races, and writes ``verdicts.jsonl``, ``report.md`` and
 ``report.html``. ``run.py --report FOLDER`` writes the reports anew.
 """
 
@@ -60,7 +60,7 @@ def main() -> int:
         return 0
     out: Path = arguments.out or HERE.parents[1] / "reports" / f"thread-safety-{stamp()}"
     out.mkdir(parents=True)
-    with (out / "results.jsonl").open("x", encoding="utf-8") as file:
+    with (out / "verdicts.jsonl").open("x", encoding="utf-8") as file:
         write(file, header(arguments))
         every = list(arms(arguments.interpreter, arguments.with_mmdet))
         for arm in every:

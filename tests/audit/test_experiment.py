@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "thread_safety"
-RESULTS = sorted((EXPERIMENT / "results").glob("*/results.jsonl"))
+RESULTS = sorted((EXPERIMENT / "results").glob("*/verdicts.jsonl"))
 
 
 def run(*arguments: str) -> None:
@@ -31,7 +31,7 @@ def test_a_committed_report_is_made_of_its_result_file(results: Path, tmp_path: 
 def test_a_smoke_run_audits_ours_and_says_what_is_absent(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run("--quick", "--only", "RandomFlip", "--interpreter", sys.executable, "--out", str(out))
-    lines = (out / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (out / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     verdicts = {record["case"]: record["verdict"] for record in records if "verdict" in record}
     assert verdicts["RandomFlip"]["safety"] == "stateless"
