@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import jinja2
 
 from ftloader.audit import Finding, ThreadSafety, Verdict
+from ftloader.audit.verdict import EFFECTS
 from ftloader.errors import DataError
 
 HERE = Path(__file__).resolve().parent
@@ -33,6 +35,8 @@ IN_WORDS = {
     "order": "order-dependent",
     "latent": "unsafe: writes, no harm seen",
 }
+#: What it says where results depend on the order of calls as well.
+NOT_REPEATABLE = "unsafe: writes, not repeatable"
 
 
 @dataclass(frozen=True)
@@ -170,17 +174,27 @@ def cell(verdict: Verdict) -> str:
         return str(verdict.safety)
     if verdict.safety is ThreadSafety.ORDER_DEPENDENT or verdict.effect is None:
         return str(verdict.safety)
+    effects = {finding.effect for finding in verdict.findings}
+    if verdict.effect == "latent" and "order" in effects:
+        return NOT_REPEATABLE
     return IN_WORDS[verdict.effect]
 
 
 def reasons(verdict: Verdict, most: int = 2) -> str:
     """Return the first findings, each place once."""
     told: dict[str, Finding] = {}
-    for finding in verdict.findings:
+    # What was seen to happen before what the source says; the hammer has a column of its own.
+    for finding in sorted(verdict.findings, key=lambda finding: finding.detector == "scan"):
         if finding.effect != "caution" and finding.detector != "hammer":
             told.setdefault(finding.where or finding.what, finding)
-    texts = [f"{one.what} ({one.where})" if one.where else one.what for one in told.values()]
-    return "; ".join(texts[:most])
+    worst_first = sorted(told.values(), key=lambda finding: EFFECTS.index(finding.effect))
+    return "; ".join(sentence(finding) for finding in worst_first[:most])
+
+
+def sentence(finding: Finding, longest: int = 160) -> str:
+    """Return a finding with its place."""
+    what = textwrap.shorten(finding.what, longest, placeholder=" …")
+    return f"{what} ({finding.where})" if finding.where else what
 
 
 def hammered(verdicts: Mapping[str, Verdict], arms: Iterable[str]) -> str:

@@ -92,4 +92,4 @@ def threading_file() -> str:
 
 def test_what_cannot_be_loaded_elsewhere_is_refused() -> None:
     with pytest.raises(AuditError, match="cannot be pickled"):
-        pack(Job(Target("odd", "a:b", args=(lambda: 0,)), (), (2,), 1.0, 5.0))
+        pack(Job(Target("odd", "a:b", args=(threading.Lock(),)), (), (2,), 1.0, 5.0))
