@@ -38,7 +38,6 @@ class Arm:
     python: Path
     gil: str | None  # PYTHON_GIL, None where there is no choice
     groups: tuple[str, ...]
-    free_threaded: bool
 
     @property
     def name(self) -> str:
@@ -62,7 +61,8 @@ def main() -> int:
     out.mkdir(parents=True)
     with (out / "verdicts.jsonl").open("x", encoding="utf-8") as file:
         write(file, header(arguments))
-        every = list(arms(arguments.interpreter, arguments.with_mmdet))
+        wanted = arguments.groups.split(",")
+        every = list(arms(arguments.interpreter, arguments.with_mmdet, wanted))
         for arm in every:
             say(arm.name)
             for record in audits(arm, arguments.seconds, arguments.only):
@@ -86,6 +86,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=CALLS, help="of each race")
     parser.add_argument("--repeat", type=int, default=5, help="processes per race")
     parser.add_argument("--only", default="", help="cases and races whose names contain this")
+    every = ",".join((*GROUPS, "mmdet"))
+    parser.add_argument("--groups", default=every, help=f"some of {every}")
     parser.add_argument("--quick", action="store_true", help="a smoke run")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -95,16 +97,17 @@ def parsed() -> argparse.Namespace:
     return arguments
 
 
-def arms(pythons: list[Path], with_mmdet: Path | None) -> Iterator[Arm]:
+def arms(pythons: list[Path], with_mmdet: Path | None, wanted: list[str]) -> Iterator[Arm]:
     """Yield each interpreter's arms: one with a GIL, two where it is a choice."""
-    for python in pythons:
+    groups = tuple(group for group in GROUPS if group in wanted)
+    for python in pythons if groups else []:
         if is_free_threaded(python):
-            yield Arm(python, "0", GROUPS, True)
-            yield Arm(python, "1", GROUPS, True)
+            yield Arm(python, "0", groups)
+            yield Arm(python, "1", groups)
         else:
-            yield Arm(python, None, GROUPS, False)
-    if with_mmdet is not None:
-        yield Arm(with_mmdet, None, ("mmdet",), False)
+            yield Arm(python, None, groups)
+    if with_mmdet is not None and "mmdet" in wanted:
+        yield Arm(with_mmdet, None, ("mmdet",))
 
 
 def is_free_threaded(python: Path) -> bool:

@@ -242,3 +242,23 @@ class ReadsPicture(OpensPicture):
     def __init__(self) -> None:
         super().__init__()
         self.picture.load()
+
+
+class Kept:
+    """What a call leaves behind; its class and the globals it names come into sight with it."""
+
+    limit: ClassVar[dict[str, int]] = {"most": 4}
+
+    def known(self) -> Any:
+        return TABLES, self.limit
+
+
+class Keeps:
+    """Keeps an object of another class per call."""
+
+    def __init__(self) -> None:
+        self.kept: list[Kept] = []
+
+    def __call__(self, sample: Item, rng: np.random.Generator) -> Item:
+        self.kept.append(Kept())
+        return dict(sample)

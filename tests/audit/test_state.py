@@ -87,3 +87,7 @@ def test_a_picture_that_is_read_at_the_first_call_is_found_and_one_read_before_i
     (finding,) = detect(subject("OpensPicture")).findings
     assert finding.what == "writes self.picture"
     assert detect(subject("ReadsPicture")).status == "clean"
+
+
+def test_what_comes_into_sight_with_a_kept_object_is_no_write() -> None:
+    assert [finding.what for finding in detect(subject("Keeps")).findings] == ["writes self.kept"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import Final
 
@@ -14,6 +15,9 @@ _HINTS: Final = {
     "hang": "look for a lock that is never released, or a wait for something that cannot come",
 }
 _FAULT: Final = "Fatal Python error: "
+#: What a dump at a time limit begins with, and the frames that make or call a transform.
+_DUMPED: Final = "Timeout ("
+_CALLING: Final = re.compile(r"subject\.py\", line \d+ in (call|fresh)")
 
 
 def died(detector: str, ending: Ending, doing: str, limit: float) -> Evidence:
@@ -25,6 +29,9 @@ def died(detector: str, ending: Ending, doing: str, limit: float) -> Evidence:
         doing: what it was doing, after "while".
         limit: the seconds it had.
     """
+    if ending.hung and _DUMPED in ending.words and not _CALLING.search(_dump(ending.words)):
+        text = f"took more than {limit:.0f} s of its own, outside of any call, and was ended"
+        return Evidence(detector, "not run", text)
     if ending.hung:
         what = f"does not return within {limit:.0f} s, while {doing}"
         finding = Finding(detector, "hang", what, of_dump(_dump(ending.words)), _HINTS["hang"])
@@ -57,5 +64,5 @@ def _said(words: str) -> str:
 
 def _dump(words: str) -> str:
     """Return what faulthandler wrote last."""
-    starts = [words.rfind(mark) for mark in ("Timeout (", _FAULT)]
+    starts = [words.rfind(mark) for mark in (_DUMPED, _FAULT)]
     return words[max(0, *starts) :] if max(starts) >= 0 else ""

@@ -34,6 +34,7 @@ class Shared:
         objects: path and value of everything with parts or attributes.
         excused: paths of the attributes that the classes of their objects declare as written to.
         cut: whether there was too much to look at all of it.
+        roots: what paths begin with: the transform, the classes and the modules looked into.
     """
 
     def __init__(self, transform: Any) -> None:
@@ -41,6 +42,7 @@ class Shared:
         self._classes: set[type] = set()
         self._functions = 0
         name = transform.__name__ if isinstance(transform, types.FunctionType) else "self"
+        self.roots = {name}
         self._walk.add(name, transform)
         # What is found on the way is appended to what is gone through.
         for _, value in self._walk.objects:
@@ -67,6 +69,7 @@ class Shared:
         if kin in self._classes or is_library(kin.__module__):
             return
         self._classes.add(kin)
+        self.roots.add(kin.__qualname__)
         for name, entry in list(vars(kin).items()):
             # Bookkeeping of Python's, some of it caches.
             if name.startswith("__") and not isinstance(entry, types.FunctionType):
@@ -76,6 +79,7 @@ class Shared:
 
     def _globals(self, function: types.FunctionType) -> None:
         package = _top(function.__module__)
+        self.roots.add(function.__module__)
         names = dict.fromkeys(_names(function.__code__))
         for name in names:
             if name not in function.__globals__:
@@ -114,6 +118,8 @@ def changes(before: Shared, after: Shared) -> tuple[list[str], list[str]]:
         path
         for path in differences(before.leaves, after.leaves)
         if CACHED not in path or (path in before.leaves and path in after.leaves)
+        # What is new may only have come into sight, with an object that is held from now on.
+        if path in before.leaves or any(is_below(path, root) for root in before.roots)
     ]
     excused = (*before.excused, *after.excused)
     declared = [path for path in paths if any(is_below(path, one) for one in excused)]

@@ -8,6 +8,7 @@ reader; that something was written is known from elsewhere.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import types
 from collections.abc import Iterator
@@ -28,12 +29,9 @@ def writer(path: str, shared: Shared) -> str:
     """
     name = re.split(r"[\[' (]", path, maxsplit=1)[0].rpartition(".")[2]
     best: tuple[int, str] | None = None
-    trees: dict[str, ast.AST] = {}
     for function in _functions(path, shared):
         code = function.__code__
-        if code.co_filename not in trees:
-            trees[code.co_filename] = _parsed(code.co_filename)
-        for rank, line in _mentions(trees[code.co_filename], code.co_firstlineno, name):
+        for rank, line in _mentions(code.co_filename, code.co_firstlineno, name):
             if best is None or rank < best[0]:
                 best = rank, shown(code.co_filename, line)
     return best[1] if best is not None else ""
@@ -58,17 +56,25 @@ def _functions(path: str, shared: Shared) -> list[types.FunctionType]:
     return list(dict.fromkeys(theirs))
 
 
-def _parsed(file: str) -> ast.AST:
+@functools.lru_cache(maxsize=256)
+def _parsed(file: str) -> dict[int, list[ast.AST]]:
+    """Return the functions of a file by the line that they begin in, decorators counted."""
     try:
         with open(file, encoding="utf-8") as source:
-            return ast.parse(source.read())
+            tree = ast.parse(source.read())
     except (OSError, SyntaxError, ValueError):
-        return ast.Module([], [])
+        return {}
+    functions: dict[int, list[ast.AST]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = [node.lineno, *(decorator.lineno for decorator in node.decorator_list)]
+            functions.setdefault(min(lines), []).append(node)
+    return functions
 
 
-def _mentions(tree: ast.AST, start: int, name: str) -> Iterator[tuple[int, int]]:
+def _mentions(file: str, start: int, name: str) -> Iterator[tuple[int, int]]:
     """Yield how plainly, and in which line, the function of a line may write to a name."""
-    for node in _body(tree, start):
+    for node in (node for top in _parsed(file).get(start, ()) for node in ast.walk(top)):
         ranks: list[int] = []
         match node:
             case ast.Assign(targets=targets):
@@ -83,15 +89,6 @@ def _mentions(tree: ast.AST, start: int, name: str) -> Iterator[tuple[int, int]]
                 ranks = [2]
         for rank in ranks:
             yield rank, getattr(node, "lineno", start)
-
-
-def _body(tree: ast.AST, start: int) -> Iterator[ast.AST]:
-    """Yield what is in the function that begins in a line, decorators counted."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = [node.lineno, *(decorator.lineno for decorator in node.decorator_list)]
-            if start == min(lines):
-                yield from ast.walk(node)
 
 
 def _reaches(target: ast.AST, name: str) -> bool:

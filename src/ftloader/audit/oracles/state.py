@@ -19,6 +19,8 @@ from ..verdict import Evidence, Finding, found
 from ._outcomes import outcome
 
 NAME: Final = "state"
+#: Findings, at most: a cache that grows is one fault, however much is in it.
+_MOST: Final = 20
 _TABLES: Final = (list, dict, set, bytearray)
 
 
@@ -37,11 +39,13 @@ def detect(subject: Subject) -> Evidence:
     undeclared = list(dict.fromkeys([*at_first, *later]))
     findings = [
         _finding(path, start, end, lazy=path in at_first and path not in later)
-        for path in undeclared
+        for path in undeclared[:_MOST]
     ]
     calls = len(subject.samples) + 1
     text = f"{len(start.leaves)} values before and after {calls} calls: "
-    text += f"{len(findings)} written" if findings else "unchanged"
+    text += f"{len(undeclared)} written" if undeclared else "unchanged"
+    if len(undeclared) > _MOST:
+        text += f", of which {_MOST} are listed"
     declared = list(dict.fromkeys([*excused, *more_excused]))
     if declared:
         text += f" but for what is declared ({', '.join(declared)})"
