@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -37,3 +38,13 @@ def test_a_smoke_run_audits_ours_and_says_what_is_absent(tmp_path: Path) -> None
     assert verdicts["RandomFlip"]["safety"] == "stateless"
     assert {record["group"] for record in records if "group" in record} >= {"ours", "mmcv"}
     assert (out / "report.html").read_text(encoding="utf-8").count("RandomFlip") >= 1
+
+
+def test_every_figure_of_the_page_stands_in_a_committed_report() -> None:
+    page = (EXPERIMENT.parents[1] / "docs" / "thread_safety.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"<!-- results.*?-->(.*?)<!-- end of results", page, re.DOTALL)
+    reports = [path.with_name("report.md").read_text(encoding="utf-8") for path in RESULTS]
+    rows = [line for line in block.splitlines() if re.match(r"\|.*\d", line)]
+    assert len(rows) > 10
+    for row in rows:
+        assert any(row in report for report in reports), row
