@@ -30,6 +30,11 @@ def shown(path: str, line: int) -> str:
     return f"{path}:{line}"
 
 
+def top_package(module: str | None) -> str:
+    """Return the package that a module belongs to, empty if there is no module."""
+    return (module or "").partition(".")[0]
+
+
 def innermost(places: Iterable[tuple[str, int]]) -> str:
     """Return the first of these files and lines that is the transform's, empty if none is."""
     return next((shown(path, line) for path, line in places if _is_theirs(path)), "")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ._kinds import CACHED
+from ._places import top_package
 from .digest import Walk, differences
 
 #: Packages whose classes and functions keep what they keep for reasons of their own.
@@ -78,7 +79,7 @@ class Shared:
                 self._walk.add(f"{kin.__qualname__}.{name}", entry)
 
     def _globals(self, function: types.FunctionType) -> None:
-        package = _top(function.__module__)
+        package = top_package(function.__module__)
         self.roots.add(function.__module__)
         names = dict.fromkeys(_names(function.__code__))
         for name in names:
@@ -86,7 +87,7 @@ class Shared:
                 continue
             value = function.__globals__[name]
             if isinstance(value, types.ModuleType):
-                if _top(value.__name__) == package:
+                if top_package(value.__name__) == package:
                     inside = [other for other in names if other in vars(value)]
                     for other in inside:
                         self._global(value.__name__, other, vars(value)[other], package)
@@ -96,7 +97,7 @@ class Shared:
     def _global(self, module: str, name: str, value: Any, package: str) -> None:
         if isinstance(value, types.ModuleType):
             return
-        home = _top(getattr(value, "__module__", None) or module)
+        home = top_package(getattr(value, "__module__", None) or module)
         if isinstance(value, type):
             if home == package:
                 self._class(value)
@@ -164,11 +165,7 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _top(module: str | None) -> str:
-    return (module or "").partition(".")[0]
-
-
 def is_library(module: str | None) -> bool:
     """Whether a module belongs to the standard library or to one that is not looked into."""
-    top = _top(module)
+    top = top_package(module)
     return top in _LIBRARIES or (top in sys.stdlib_module_names and top != "__main__")

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._kinds import CACHED
+from .._places import top_package
 from .._shared import Shared, changes
 from .._writers import writer
 from ..subject import Subject
@@ -79,4 +80,4 @@ def _has_tables(shared: Shared) -> bool:
 
 
 def _is_tensor(value: Any) -> bool:
-    return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "data_ptr")
+    return top_package(type(value).__module__) == "torch" and hasattr(value, "data_ptr")

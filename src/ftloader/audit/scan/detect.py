@@ -9,10 +9,11 @@ from types import FunctionType, MethodType
 from typing import Any, Final, Protocol
 
 from ...safety import ThreadSafety
+from .._places import top_package
 from ..verdict import Evidence, Finding, found
 from .frame import KEYWORDS
 from .scanner import Scanner, inputs
-from .source import followed, top_package
+from .source import followed
 from .values import FRESH, UNKNOWN, Origin, Value, look_up, of
 
 _CALLED: Final = ("__call__", "forward")

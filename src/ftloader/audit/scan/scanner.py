@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from types import CodeType, FunctionType
 from typing import Any, Final
 
+from .._places import top_package
 from ..verdict import Finding
 from .frame import Frame
-from .source import Function, Sources, shown, top_package
+from .source import Function, Sources, shown
 from .statements import run
 from .values import FRESH, UNKNOWN, Origin, Value, named, names, of
 

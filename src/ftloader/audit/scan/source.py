@@ -12,6 +12,8 @@ import sys
 from types import CodeType, FunctionType
 from typing import Any, Final
 
+from .._places import top_package
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 #: Packages whose code is not followed: they are tables of functions here, or known to be good.
@@ -59,7 +61,7 @@ def followed(thing: Any) -> bool:
     """Tell whether the code of a class, a function or an object's class is to be read."""
     if not isinstance(thing, type | FunctionType):
         thing = type(thing)
-    top = (getattr(thing, "__module__", None) or "").partition(".")[0]
+    top = top_package(getattr(thing, "__module__", None))
     # A script, or a module of tests, may carry the name of one of the standard library.
     if top.startswith("_cython"):
         return False
@@ -90,8 +92,3 @@ def shown(file: str) -> str:
     except ValueError:  # another drive
         return file
     return file if relative.startswith(os.pardir) else relative
-
-
-def top_package(module: str | None) -> str:
-    """Return the package that a module belongs to, empty if there is no module."""
-    return (module or "").partition(".")[0]
