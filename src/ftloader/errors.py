@@ -13,6 +13,8 @@
     ├── DataError            input data that cannot be used (also a ValueError)
     │   ├── CocoError        an annotation file that is not COCO, or not readable
     │   └── DecodeError      bytes that are not an image, or a truncated one
+    ├── PlanError            an epoch cannot be planned as asked (also a ValueError)
+    ├── StateError           a loader cannot go on from the state it was given (also a ValueError)
     ├── AuditError           what is to be audited cannot be had or called (also a ValueError)
     └── MeasurementError     a benchmark that must not be believed
         ├── ArmError         a process did not run in the arm that was asked for
@@ -116,6 +118,14 @@ class CocoError(DataError):
 
 class DecodeError(DataError):
     """Bytes that are not an image, or a truncated one."""
+
+
+class PlanError(FtloaderError, ValueError):
+    """An epoch cannot be planned as asked: options that cannot be, or a sample over the budget."""
+
+
+class StateError(FtloaderError, ValueError):
+    """A loader cannot go on from a state: damaged, or of other data, another policy or world."""
 
 
 class AuditError(FtloaderError, ValueError):

@@ -19,6 +19,7 @@ from ftloader.detection.transforms.base import NO_PARTNERS, Partners, Transform
 from ftloader.detection.transforms.compose import Compose, RandomApply
 from ftloader.detection.transforms.filter import FilterAnnotations
 from ftloader.detection.transforms.flip import RandomFlip
+from ftloader.detection.transforms.mosaic import Mosaic
 from ftloader.detection.transforms.rasterize import Rasterize
 from ftloader.detection.transforms.resize import RandomResize, Resize
 from ftloader.engine import ENGINES
@@ -288,3 +289,81 @@ def test_scaled_decoding_finds_files_of_another_size(tmp_path: Path) -> None:
     PillowImage.fromarray(picture(600, 800)).save(tmp_path / "images" / "other.jpg")
     with pytest.raises(DataError, match=r"image 10, other\.jpg, has .* no fraction of the 800 x"):
         list(Augment(data, Resize((100, 75)), scaled_decoding=True)(0))
+
+
+def test_sizes_are_those_that_come_out() -> None:
+    augment = Augment(DATA, RECIPE, seed=6)
+    for exact in (False, True):
+        sizes = augment.sizes(exact_boxes=exact)
+        samples = [next(augment(index)) for index in range(len(DATA))]
+        assert list(zip(sizes.widths, sizes.heights, strict=True)) == [s.info.size for s in samples]
+        counts = [len(sample.boxes) for sample in samples]
+        assert (sizes.boxes == counts).all() if exact else (sizes.boxes >= counts).all()
+
+
+def test_sizes_of_what_a_recipe_drops_are_0() -> None:
+    sizes = Augment(DATA, LARGE_ONLY).sizes()
+    assert sizes.kept.tolist() == [bool(list(Augment(DATA, LARGE_ONLY)(i))) for i in range(4)]
+    assert not sizes.kept.all()
+
+
+def test_sizes_count_the_objects_of_partners() -> None:
+    counts = [len(DATA.sample_info(index).annotations) for index in range(4)]
+    sizes = Augment(DATA, Blend()).sizes([1, 2, 3])
+    assert sizes.boxes.tolist() == [counts[i] + counts[i - 1] for i in (1, 2, 3)]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A folder that cannot tell sizes apart from objects."""
+
+    folder: CocoFolder
+
+    def __len__(self) -> int:
+        return len(self.folder)
+
+    def sample_info(self, i: int) -> SampleInfo:
+        return self.folder.sample_info(i)
+
+    def load(self, i: int) -> Sample:
+        return self.folder.load(i)
+
+
+SEVERAL = [(f"{i}.jpg", 40 + 7 * i, 90 - 5 * i) for i in range(8)]
+
+
+@pytest.mark.parametrize("mixing", [False, True])
+def test_sizes_are_the_same_whether_objects_are_looked_at_or_not(
+    tmp_path: Path, mixing: bool
+) -> None:
+    folder = write_coco(tmp_path, *SEVERAL)
+    recipe = Compose([Mosaic(folder, (40, 40), probability=0.5), RECIPE]) if mixing else RECIPE
+    entries, draws = [3, 0, 3, 7, 3], [0, 0, 1, 0, 2]
+    quick, thorough = Augment(folder, recipe, seed=2), Augment(Whole(folder), recipe, seed=2)
+    for column in ("widths", "heights", "boxes"):
+        found, wanted = (getattr(a.sizes(entries, draws), column) for a in (quick, thorough))
+        assert found.tolist() == wanted.tolist()
+    assert len(set(quick.sizes([3] * 8, range(8)).widths.tolist())) > 1
+
+
+@pytest.mark.parametrize("kind", [CocoFolder, Whole])
+def test_an_error_while_sizes_are_found_names_the_sample(tmp_path: Path, kind: Any) -> None:
+    folder = write_coco(tmp_path, *SEVERAL)
+    data = folder if kind is CocoFolder else Whole(folder)
+    with pytest.raises(DataError, match=r"^image 30, 2\.jpg: OSError: no luck$"):
+        Augment(data, Fail(OSError("no luck"), "draw")).sizes([2])
+    with pytest.raises(IndexError):
+        Augment(data, RECIPE).sizes([8])
+
+
+def test_sizes_need_a_draw_for_each_sample() -> None:
+    with pytest.raises(DataError, match=r"^sizes: 3 samples, but 2 draws$"):
+        Augment(DATA, RECIPE).sizes([0, 1, 2], [0, 0])
+
+
+def test_a_sample_drawn_again_is_another_one_and_the_same_each_time() -> None:
+    augment = Augment(DATA, RECIPE, seed=6)
+    first, again = next(augment((0, 1))), next(augment((0, 1)))
+    assert digest(first) == digest(again)
+    assert digest(first) != digest(next(augment(0)))
+    assert digest(next(augment((0, 0)))) == digest(next(augment(0)))

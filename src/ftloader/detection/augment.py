@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from numpy.typing import ArrayLike
+
+from ftloader.detection._foresight import foreseen
 from ftloader.detection.image import decode
 from ftloader.detection.sample import Image, Sample, SampleInfo
 from ftloader.detection.transforms.base import Transform
@@ -21,8 +24,13 @@ from ftloader.detection.transforms.resize import ResizeParams
 from ftloader.errors import DataError, summary
 from ftloader.rng import sample_rng
 from ftloader.safety import ThreadSafety
+from ftloader.sizes import Sizes
 
 _SCALES = (1, 2, 4, 8)
+
+
+#: A sample by its index, or by its index and how often it had come before in this epoch.
+Which = int | tuple[int, int]
 
 
 class SampleSource(InfoSource, Protocol):
@@ -45,6 +53,7 @@ class Plan:
         params: what the recipe drew.
         size: exact width and height of the image that will come out, pixels.
         partners: other samples that the recipe needs.
+        draw: how often the sample had come before in this epoch.
     """
 
     index: int
@@ -52,6 +61,7 @@ class Plan:
     params: Any
     size: tuple[int, int]
     partners: tuple[int, ...]
+    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +100,9 @@ class Augment:
     or in three, where reading and computing want different concurrencies::
 
         pipe(augment.plans).pipe(augment.load, concurrency=16).pipe(augment.apply, concurrency=8)
+
+    A sample that an epoch serves more than once (weighted sampling) is asked for by a pair, its
+    index and how often it had come before: each time it is augmented in another way.
 
     ``scaled_decoding`` has the JPEG decoder deliver an image at 1/2, 1/4 or 1/8 where the first
     step that changes pixels is a resize to at most half the size in both directions. It saves
@@ -140,10 +153,39 @@ class Augment:
         """Return the same for another epoch."""
         return replace(self, epoch=epoch)
 
-    def plan(self, index: int) -> Plan | None:
+    def sizes(
+        self,
+        samples: ArrayLike | None = None,
+        draws: ArrayLike | None = None,
+        *,
+        exact_boxes: bool = False,
+    ) -> Sizes:
+        """Return what the recipe will make of samples, without reading a pixel.
+
+        Args:
+            samples: indices, in the order in which they will be asked for; all by default.
+            draws: how often each had come before; 0 by default.
+            exact_boxes: follow the objects through the recipe. Otherwise objects are counted as
+                they are annotated, partners' included: never too few, and an order of magnitude
+                faster.
+
+        Returns:
+            One row per sample; width 0 where the recipe drops it.
+
+        Raises:
+            IndexError: there is no such sample.
+            DataError: the recipe cannot cope with a sample, which the message names.
+        """
+        return foreseen(self, samples, draws, exact_boxes)
+
+    def plan(self, index: int, draw: int = 0) -> Plan | None:
         """Decide what will be done to a sample; None if the recipe drops it.
 
         Reads no pixels: a whole epoch can be planned before it is loaded.
+
+        Args:
+            index: the sample's position in the data set.
+            draw: how often it had come before in this epoch.
 
         Raises:
             IndexError: there is no such sample.
@@ -151,15 +193,15 @@ class Augment:
         """
         info = self.dataset.sample_info(index)
         with _naming(info):
-            params = self.recipe.draw(sample_rng(self.seed, self.epoch, index), info)
+            params = self.recipe.draw(sample_rng(self.seed, self.epoch, index, draw), info)
             if params is None:
                 return None
             size = self.recipe.output_size(info, params)
-            return Plan(index, info.file_name, params, size, self.recipe.partners(params))
+            return Plan(index, info.file_name, params, size, self.recipe.partners(params), draw)
 
-    def plans(self, index: int) -> Generator[Plan]:
+    def plans(self, which: Which) -> Generator[Plan]:
         """Yield the plan of a sample, or nothing if the recipe drops it (see :meth:`plan`)."""
-        plan = self.plan(index)
+        plan = self.plan(*_pair(which))
         if plan is not None:
             yield plan
 
@@ -188,14 +230,14 @@ class Augment:
         with _naming(loaded.sample.info):
             return self.recipe.apply(loaded.sample, loaded.plan.params, loaded.partners)
 
-    def __call__(self, index: int) -> Generator[Sample]:
+    def __call__(self, which: Which) -> Generator[Sample]:
         """Yield the augmented sample, or nothing if the recipe drops it.
 
         Raises:
             IndexError: there is no such sample.
             DataError: as for :meth:`plan`, :meth:`load` and :meth:`apply`.
         """
-        plan = self.plan(index)
+        plan = self.plan(*_pair(which))
         if plan is not None:
             yield self.apply(self.load(plan))
 
@@ -220,6 +262,10 @@ class Augment:
                 f"is no fraction of the {info.width} x {info.height} its annotations are for"
             )
         return image
+
+
+def _pair(which: Which) -> tuple[int, int]:
+    return which if isinstance(which, tuple) else (which, 0)
 
 
 @contextmanager

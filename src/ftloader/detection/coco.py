@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import numpy as np
 
 from ftloader.detection._coco_index import CocoIndex, ImageInfo, Skipped
 from ftloader.detection.annotations import Annotations
 from ftloader.detection.image import decode
 from ftloader.detection.sample import Sample, SampleInfo
 from ftloader.errors import CocoError
+from ftloader.sizes import Sizes
 
 __all__ = ["CocoFolder", "CocoIndex", "ImageInfo", "Skipped", "open_coco"]
+
+_NO_OBJECTS: Final = Annotations.none()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +58,16 @@ class CocoFolder:
             file_name=info.file_name,
             original_size=(info.width, info.height),
         )
+
+    def bare_info(self, i: int) -> SampleInfo:
+        """Return what :meth:`sample_info` does, without the objects: several times faster."""
+        info = self.index.info(i)
+        size = (info.width, info.height)
+        return SampleInfo(*size, _NO_OBJECTS, i, info.id, info.file_name, size)
+
+    def sizes(self) -> Sizes:
+        """Return the size of every image as it is stored, and how many objects it has."""
+        return Sizes.of(self.index.widths, self.index.heights, np.diff(self.index.offsets))
 
     def load(self, i: int) -> Sample:
         """Read and decode image ``i``.

@@ -24,7 +24,7 @@ from PIL import Image as PillowImage
 from ftloader.detection.annotations import Annotations
 from ftloader.detection.geometry import Size, resized
 from ftloader.detection.image import fit_within, resize
-from ftloader.detection.sample import Image, SampleInfo
+from ftloader.detection.sample import Image, Sample, SampleInfo
 from ftloader.detection.transforms._checks import check_size
 from ftloader.detection.transforms.base import Transform
 
@@ -179,6 +179,14 @@ class RandomChoiceResize(_Resizing):
 
     def _scale(self, rng: Generator) -> Size:
         return self.scales[int(rng.integers(len(self.scales)))]
+
+
+def resize_to(sample: Sample, size: Size) -> Sample:
+    """Return a sample of exactly this width and height, pixels, objects and all.
+
+    For samples that a plan scales down to fit a memory budget. Pure and thread-safe.
+    """
+    return Resize(size, keep_ratio=False).apply(sample, ResizeParams(*size))
 
 
 def _resized_pixels(image: Image, size: Size) -> Image:
