@@ -10,13 +10,14 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from .errors import AuditError, DataError, FtloaderError
+from .errors import AuditError, DataError, FtloaderError, PlanError
 
 #: Command, what it does, and the function that does it (``main(argv) -> exit code``).
 COMMANDS = {
     "doctor": ("what this interpreter and machine can do", "ftloader.doctor"),
     "synth": ("make a COCO folder of synthetic images", "ftloader.detection.synthetic.cli"),
     "inspect": ("look at a data set, and at what a recipe makes of it", "ftloader.inspect.command"),
+    "plan": ("what an epoch's batches will be, before training", "ftloader.planreport.command"),
     "audit": ("whether threads may share a transform", "ftloader.audit.command"),
     "report": ("make a report from result files", "ftloader.lab.report"),
     "profile": ("where a pipeline's time goes", "ftloader.observe.command"),
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except FtloaderError as error:
         print(f"ftloader: {error}", file=sys.stderr)
-        return 2 if isinstance(error, (DataError, AuditError)) else 1
+        return 2 if isinstance(error, (DataError, AuditError, PlanError)) else 1
 
 
 def usage() -> str:

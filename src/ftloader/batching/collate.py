@@ -1,0 +1,105 @@
+"""Samples to batches: images padded to one shape, everything else as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ftloader.batching.packing import rounded_up
+from ftloader.batching.ranks import PlannedBatch
+from ftloader.batching.serving import Gathered
+from ftloader.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaddedBatch:
+    """A batch of detection samples.
+
+    Attributes:
+        images: (n, H, W, 3), dtype of the samples' images; padded with 0 at the right and below.
+        sizes: int32 (n, 2), width and height of each image without padding, pixels.
+        boxes: for each image float32 (N, 4), ``x1, y1, x2, y2`` in pixels.
+        labels: for each image int64 (N,).
+        crowd: for each image bool (N,).
+        image_ids: int64 (n,).
+        planned: what was planned, with the weight for the loss; None where nothing was.
+    """
+
+    images: NDArray[Any]
+    sizes: NDArray[np.int32]
+    boxes: tuple[NDArray[np.float32], ...]
+    labels: tuple[NDArray[np.int64], ...]
+    crowd: tuple[NDArray[np.bool_], ...]
+    image_ids: NDArray[np.int64]
+    planned: PlannedBatch | None
+
+    def __len__(self) -> int:
+        """How many images it has."""
+        return len(self.images)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays: list[NDArray[Any]] = [self.images, self.sizes, self.image_ids]
+        arrays += [*self.boxes, *self.labels, *self.crowd]
+        return sum(array.nbytes for array in arrays)
+
+
+def pad_collate(gathered: Gathered) -> PaddedBatch:
+    """Copy a batch's images into one array of the planned shape.
+
+    Raises:
+        DataError: an image is larger than the planned shape, or they differ in dtype.
+
+    Thread safety: pure.
+    """
+    batch = gathered.batch
+    return _padded(gathered.samples, batch.height, batch.width, batch)
+
+
+def pad_samples(samples: Sequence[Any], stride: int = 32) -> PaddedBatch:
+    """Copy images that nobody planned into one array, as large as the largest of them.
+
+    Args:
+        samples: at least one.
+        stride: the sides of the array are multiples of this, pixels.
+
+    Raises:
+        DataError: there are no samples, or they differ in dtype.
+
+    Thread safety: pure.
+    """
+    if not samples:
+        raise DataError("pad_samples: a batch needs at least one sample")
+    sides = np.array([sample.image.shape[:2] for sample in samples]).max(0)
+    height, width = rounded_up(sides, stride).tolist()
+    return _padded(samples, height, width, None)
+
+
+def _padded(
+    samples: Sequence[Any], height: int, width: int, planned: PlannedBatch | None
+) -> PaddedBatch:
+    images = np.zeros((len(samples), height, width, 3), samples[0].image.dtype)
+    for slot, sample in enumerate(samples):
+        high, wide = sample.image.shape[:2]
+        if high > height or wide > width:
+            raise DataError(
+                f"{sample.key} is {wide} x {high}, larger than the {width} x {height} planned for "
+                f"its batch"
+            )
+        if sample.image.dtype != images.dtype:
+            raise DataError(f"{sample.key} is {sample.image.dtype}, its batch {images.dtype}")
+        images[slot, :high, :wide] = sample.image
+    return PaddedBatch(
+        images=images,
+        sizes=np.array([sample.info.size for sample in samples], np.int32),
+        boxes=tuple(sample.boxes for sample in samples),
+        labels=tuple(sample.labels for sample in samples),
+        crowd=tuple(sample.crowd for sample in samples),
+        image_ids=np.array([sample.info.image_id for sample in samples], np.int64),
+        planned=planned,
+    )
