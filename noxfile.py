@@ -29,7 +29,7 @@ nox.needs_version = ">=2024.4.15"
 nox.options.sessions = ["tests", "lint", "types"]
 
 MAIN = INTERPRETERS["3.12"]
-PATH_OPTIONS = ("--data", "--out", "--real-data")
+PATH_OPTIONS = ("--data", "--out", "--real-data", "--report", "--cache")
 SHAREABLE_TESTS = (
     "tests/detection",
     "tests/conformance",
@@ -331,6 +331,18 @@ def thread_safety(session: nox.Session) -> None:
     env = clean(NO_ALBUMENTATIONS_UPDATE="1")
     arguments = (*chosen, "--with-mmdet", with_mmdet, *posargs(session))
     session.run(pythons[0], script, *arguments, env=env)
+
+
+@session(
+    "dynamic-batching",
+    "Batch by memory, beside what others do: planned, and trained on for real (4.6 GB once).",
+)
+def dynamic_batching(session: nox.Session) -> None:
+    """On 3.12; -- --data SIZES for real sizes, -- --planned without torch, -- --quick to try it."""
+    needs_torch = not {"--planned", "--report"} & set(session.posargs)
+    python = python_for(session, MAIN, TORCH if needs_torch else BASE)
+    script = "experiments/dynamic_batching/run.py"
+    session.run(python, script, *posargs(session), env=clean())
 
 
 @session("soak", "End runs in every way, 1,000 times on each interpreter (long).")

@@ -22,9 +22,9 @@ def write(folder: Path, text: str) -> Path:
 def test_columns_are_found_by_name_in_any_order(tmp_path: Path) -> None:
     text = "\ufeffHeight, boxes ,x,image_id, WIDTH\r\n480,3,a,139,640\r\n\r\n10,0,b,7,20\r\n"
     found = read_sizes(write(tmp_path, text))
-    assert found.sizes.widths.tolist() == [640, 20]
-    assert found.sizes.heights.tolist() == [480, 10]
-    assert found.sizes.boxes.tolist() == [3, 0]
+    assert found.columns.widths.tolist() == [640, 20]
+    assert found.columns.heights.tolist() == [480, 10]
+    assert found.columns.boxes.tolist() == [3, 0]
     assert found.names == ("image 139", "image 7")
 
 

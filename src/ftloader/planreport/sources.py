@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from ftloader.sizes import LONGEST_SIDE, Sizes
 
 _NEEDED: Final = ("width", "height")
 _MOST_BOXES: Final = 1 << 20
+_NO_OBJECTS: Final = Annotations.none()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,29 +32,30 @@ class SizesFile:
 
     Attributes:
         names: of the samples, for people.
-        sizes: as the file has them.
+        columns: sizes as the file has them.
 
     Thread safety: immutable.
     """
 
     names: tuple[str, ...]
-    sizes: Sizes
+    columns: Sizes
 
     def __len__(self) -> int:
-        return len(self.sizes)
+        return len(self.columns)
+
+    def sizes(self) -> Sizes:
+        """Return the sizes as the file has them."""
+        return self.columns
+
+    def bare_info(self, i: int) -> SampleInfo:
+        """Return the size alone."""
+        size = int(self.columns.widths[i]), int(self.columns.heights[i])
+        return SampleInfo(*size, _NO_OBJECTS, i, i, self.names[i], size)
 
     def sample_info(self, i: int) -> SampleInfo:
         """Return the size, and as many objects as the file says, each as large as the image."""
-        width, height = int(self.sizes.widths[i]), int(self.sizes.heights[i])
-        return SampleInfo(
-            width=width,
-            height=height,
-            annotations=_objects(int(self.sizes.boxes[i]), width, height),
-            index=i,
-            image_id=i,
-            file_name=self.names[i],
-            original_size=(width, height),
-        )
+        bare = self.bare_info(i)
+        return replace(bare, annotations=_objects(int(self.columns.boxes[i]), *bare.size))
 
     def load(self, i: int) -> Sample:
         """Refuse: there are no pixels.
@@ -109,7 +111,7 @@ def open_source(options: Options) -> Source:
             raise PlanError(f"plan: --split goes with a COCO folder; {path.name} is a file")
         dataset = read_sizes(path)
         names: Sequence[str] = dataset.names
-        original = dataset.sizes
+        original = dataset.columns
     elif path.is_dir():
         dataset = open_coco(path, options.split or None)
         index = dataset.index

@@ -20,7 +20,7 @@ import torch
 from ftloader.batching.cost import TERMS, Load, floats
 from ftloader.batching.fitting import STRIDES, Fitted, fit_observed
 from ftloader.batching.observed import Observed
-from ftloader.errors import PlanError
+from ftloader.errors import MeasurementError, PlanError
 from ftloader.interop.torch.memory import (
     PeakMemory,
     SteadyAllocator,
@@ -116,6 +116,11 @@ def observe(
             (load, [_measured(step, made, load, chosen) for _ in range(repeats)]) for load in loads
         ]
     steady = max(before for _, runs in rows for before, _, _ in runs) - baseline
+    if steady < 0:
+        raise MeasurementError(
+            f"calibration: baseline={baseline:,} is more than the {steady + baseline:,} bytes that "
+            f"were there between steps; measure it in the same process, or leave it out"
+        )
     growth = [max(most for _, most, _ in runs) for _, runs in rows]
     failed = [any(bad for _, _, bad in runs) for _, runs in rows]
     return Observed.of([load for load, _ in rows], np.array(growth) + steady, failed)

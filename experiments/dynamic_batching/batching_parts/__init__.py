@@ -1,0 +1,1 @@
+"""The parts of the experiment on dynamic batching; ``run.py`` beside this puts them together."""
