@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -159,6 +160,14 @@ def test_the_report_is_made_anew_from_the_file_alone(results, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["run.py", "--report", str(results)])
     assert RUN.main() == 0
     assert {name: (results / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDER.glob("results/*")), ids=lambda f: f.name)
+def test_a_committed_report_is_what_its_figures_give(folder, tmp_path, monkeypatch):
+    shutil.copy(folder / "figures.jsonl", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run.py", "--report", str(tmp_path)])
+    assert RUN.main() == 0
+    assert (tmp_path / "report.md").read_bytes() == (folder / "report.md").read_bytes()
 
 
 def test_a_file_of_another_schema_is_refused(tmp_path):
