@@ -352,6 +352,13 @@ def soak(session: nox.Session) -> None:
         session.run(python, "tests/soak/soak.py", *posargs(session), env=clean())
 
 
+@session("soak-loader", "Read 10,000 batches from loaders in rough weather, on each interpreter.")
+def soak_loader(session: nox.Session) -> None:
+    """Failing and slow samples, kept batches, broken-off epochs; -- --batches N for more."""
+    for python in every_python(session):
+        session.run(python, "tests/soak/loader.py", *posargs(session), env=clean())
+
+
 @session("report", "Write the report anew from result files: ./noxw -s report -- RESULTS.")
 def report(session: nox.Session) -> None:
     """Needs no new measurement."""

@@ -31,6 +31,8 @@ from .safety import ThreadSafety
 from .stages import Aggregator
 
 if TYPE_CHECKING:
+    from .interop.torch.dataloader import DataLoader as DataLoader  # needs torch: not in __all__
+    from .loader import Loader
     from .observe.log import log_every
     from .observe.profile import profile
     from .observe.progress import progress
@@ -50,6 +52,7 @@ __all__ = [
     "EngineUnavailable",
     "FailureRecord",
     "FtloaderError",
+    "Loader",
     "MeasurementError",
     "Pipeline",
     "PipelineError",
@@ -75,6 +78,8 @@ __version__ = "0.1.0"
 #: Names that come with their module when they are first used: NumPy takes longer to import than
 #: all of ftloader, and describing a pipeline needs none of these.
 _LATE = {
+    "DataLoader": "interop.torch.dataloader",
+    "Loader": "loader",
     "log_every": "observe.log",
     "profile": "observe.profile",
     "progress": "observe.progress",

@@ -4,7 +4,13 @@ from ftloader.batching.aspect import AspectBatches
 from ftloader.batching.batches import Batches
 from ftloader.batching.budgeted import Oversized
 from ftloader.batching.budgets import Amount, Budget, host_budget, parse_budget
-from ftloader.batching.collate import PaddedBatch, pad_collate, pad_samples
+from ftloader.batching.collate import (
+    PaddedBatch,
+    list_collate,
+    pad_collate,
+    pad_samples,
+    stack_collate,
+)
 from ftloader.batching.cost import CostModel, DeviceBytes, HostBytes, Load, PaddedPixels
 from ftloader.batching.fitting import Fitted, fit, fit_observed
 from ftloader.batching.foreign import GivenOrder, UserBatches, UserSampler
@@ -82,6 +88,7 @@ __all__ = [
     "fit",
     "fit_observed",
     "host_budget",
+    "list_collate",
     "load_model",
     "occurrences",
     "pad_collate",
@@ -90,5 +97,6 @@ __all__ = [
     "places",
     "plan_epoch",
     "save_model",
+    "stack_collate",
     "standard_model",
 ]

@@ -83,7 +83,9 @@ def pad_samples(samples: Sequence[Any], stride: int = 32) -> PaddedBatch:
 def _padded(
     samples: Sequence[Any], height: int, width: int, planned: PlannedBatch | None
 ) -> PaddedBatch:
-    images = np.zeros((len(samples), height, width, 3), samples[0].image.dtype)
+    # A batch may be empty: all of its samples may have been skipped.
+    dtype = samples[0].image.dtype if samples else np.uint8
+    images = np.zeros((len(samples), height, width, 3), dtype)
     for slot, sample in enumerate(samples):
         high, wide = sample.image.shape[:2]
         if high > height or wide > width:
@@ -96,10 +98,51 @@ def _padded(
         images[slot, :high, :wide] = sample.image
     return PaddedBatch(
         images=images,
-        sizes=np.array([sample.info.size for sample in samples], np.int32),
+        sizes=np.array([sample.info.size for sample in samples], np.int32).reshape(-1, 2),
         boxes=tuple(sample.boxes for sample in samples),
         labels=tuple(sample.labels for sample in samples),
         crowd=tuple(sample.crowd for sample in samples),
         image_ids=np.array([sample.info.image_id for sample in samples], np.int64),
         planned=planned,
     )
+
+
+def list_collate(gathered: Gathered) -> dict[str, list[Any]]:
+    """Keep a batch's samples apart: a dictionary of lists, as mmdet's ``pseudo_collate`` makes it.
+
+    For models that pad by themselves.
+
+    Returns:
+        ``images``, (H, W, 3) each; ``boxes``, float32 (N, 4); ``labels``, int64 (N,); ``crowd``,
+        bool (N,); ``infos``, everything else that is known of each sample.
+
+    Thread safety: pure; no pixel is copied.
+    """
+    samples = gathered.samples
+    return {
+        "images": [sample.image for sample in samples],
+        "boxes": [sample.boxes for sample in samples],
+        "labels": [sample.labels for sample in samples],
+        "crowd": [sample.crowd for sample in samples],
+        "infos": [sample.info for sample in samples],
+    }
+
+
+def stack_collate(gathered: Gathered) -> PaddedBatch:
+    """Stack images of one size, without padding.
+
+    Raises:
+        DataError: the images differ in size or dtype.
+
+    Thread safety: pure.
+    """
+    samples = gathered.samples
+    for sample in samples[1:]:
+        if sample.info.size != samples[0].info.size:
+            raise DataError(
+                f"{sample.key} is {'{} x {}'.format(*sample.info.size)}, {samples[0].key} "
+                f"{'{} x {}'.format(*samples[0].info.size)}: images of several sizes cannot be "
+                f"stacked; resize or crop them to one, or pad them"
+            )
+    width, height = samples[0].info.size if samples else (0, 0)
+    return _padded(samples, height, width, gathered.batch)

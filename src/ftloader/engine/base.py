@@ -37,6 +37,11 @@ class Lifetime:
             self._took = self.elapsed
 
     @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._took is not None
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the run began, until it ended."""
         return time.perf_counter() - self._began if self._took is None else self._took
@@ -48,6 +53,7 @@ class Run[T](ABC):
     Thread safety: one thread reads; :meth:`stop` and :meth:`stats` may be called from any.
     """
 
+    _lifetime: Lifetime
     _ended = False
     _until = math.inf  # when the read under way gives up, by the monotonic clock
     _failure: RunError | None = None
@@ -100,6 +106,14 @@ class Run[T](ABC):
             raise TimeoutError(f"there was no item within {timeout} s") from None
         finally:
             self._until = math.inf
+
+    @property
+    def ending(self) -> bool:
+        """Whether the run has ended or is being ended.
+
+        For sources that wait for something of their own: a run can end only when they return.
+        """
+        return self._lifetime.ended
 
     @abstractmethod
     def _next(self) -> T:
