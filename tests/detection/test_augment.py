@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 from dataclasses import dataclass, replace
@@ -367,3 +368,14 @@ def test_a_sample_drawn_again_is_another_one_and_the_same_each_time() -> None:
     assert digest(first) == digest(again)
     assert digest(first) != digest(next(augment(0)))
     assert digest(next(augment((0, 0)))) == digest(next(augment(0)))
+
+
+def test_a_copy_for_another_thread_shares_the_data_set(tmp_path: Path) -> None:
+    folder = write_coco(tmp_path, *SEVERAL)
+    augment = Augment(folder, Compose([Mosaic(folder, (40, 40)), RECIPE]))
+    twin = copy.deepcopy(augment)
+    assert twin.dataset is folder
+    assert isinstance(twin.recipe, Compose)
+    assert isinstance(twin.recipe.transforms[0], Mosaic)
+    assert twin.recipe.transforms[0].dataset is folder
+    assert twin.recipe is not augment.recipe

@@ -6,12 +6,20 @@ import gc
 import threading
 import time
 import weakref
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ftloader import BudgetError, DataError, PlanError, StageError, TooManyFailures
+from ftloader import (
+    BudgetError,
+    DataError,
+    PlanError,
+    StageError,
+    ThreadSafety,
+    TooManyFailures,
+)
 from ftloader.batching import (
     AspectGroups,
     FixedSize,
@@ -271,6 +279,47 @@ def test_any_function_can_collate(folder: CocoFolder) -> None:
     found = list(Loader(folder, RECIPE, batch=7, collate=ids, sampler=Sequential(30)))
     assert [len(batch) for batch in found] == [7, 7, 7, 7, 2]
     assert [i for batch in found for i in batch] == folder.index.image_ids.tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch(Resize):
+    """Needs an instance for each thread, and knows which threads used it."""
+
+    users: set[int] = field(default_factory=set, compare=False)
+
+    @property
+    def thread_safety(self) -> ThreadSafety:
+        return ThreadSafety.PER_THREAD
+
+    def pixels(self, image: Any, params: Any) -> Any:
+        self.users.add(threading.get_ident())
+        assert len(self.users) == 1, "two threads share what is for one"
+        return Resize.pixels(self, image, params)
+
+
+def test_a_recipe_with_scratch_of_its_own_is_copied_for_each_worker(folder: CocoFolder) -> None:
+    wanted = [told(batch) for batch in Loader(folder, Resize((200, 160)), batch=3)]
+    loader = Loader(folder, Scratch((200, 160)), batch=3, concurrency=4)
+    assert [told(batch) for batch in loader] == wanted
+
+
+def test_the_weight_of_a_batch_is_less_by_what_was_skipped(folder: CocoFolder) -> None:
+    loader = Loader(Broken(folder, {1}), RECIPE, batch=4, sampler=Sequential(30), on_error="skip")
+    first, second, *_ = loader
+    assert (first.weight, second.weight) == (0.75, 1.0)
+
+
+def test_choosing_an_epoch_while_another_is_served_does_not_mix_them(folder: CocoFolder) -> None:
+    wanted = Loader(folder, RECIPE, batch=3)
+    wanted.set_epoch(5)
+    fifth = [told(batch) for batch in wanted]
+    loader = Loader(folder, RECIPE, batch=3)
+    batches = iter(loader)
+    next(batches)
+    loader.set_epoch(5)
+    next(batches)
+    assert loader.state_dict()["batches"] == 0
+    assert [told(batch) for batch in loader] == fifth
 
 
 def test_samples_can_be_kept_apart(folder: CocoFolder) -> None:

@@ -42,6 +42,12 @@ class PaddedBatch:
         return len(self.images)
 
     @property
+    def weight(self) -> float:
+        """What to multiply a mean over its images with: as planned, less what was skipped."""
+        planned = self.planned
+        return 1.0 if planned is None else planned.weight * len(self) / len(planned)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
         arrays: list[NDArray[Any]] = [self.images, self.sizes, self.image_ids]

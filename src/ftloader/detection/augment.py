@@ -7,6 +7,7 @@ and when it is asked for again. What a recipe drops yields nothing.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -148,6 +149,11 @@ class Augment:
     def __len__(self) -> int:
         """How many samples there are before any is dropped."""
         return len(self.dataset)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Augment:
+        """Return one for another thread: a recipe of its own, the same data set."""
+        memo[id(self.dataset)] = self.dataset
+        return replace(self, recipe=copy.deepcopy(self.recipe, memo))
 
     def at_epoch(self, epoch: int) -> Augment:
         """Return the same for another epoch."""

@@ -8,6 +8,7 @@ behind the workers. The number of buffers bounds how far a pass runs ahead.
 
 from __future__ import annotations
 
+import copy
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -113,6 +114,12 @@ class Fill:
     def thread_safety(self) -> ThreadSafety | None:
         """What the operation says of itself."""
         return declared(self._op)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Fill:
+        """Return one for another thread: an operation of its own, everything else shared."""
+        on_error: OnError = "skip" if self._skip else "raise"
+        op = copy.deepcopy(self._op, memo)
+        return Fill(op, self._fit, self._dtype, on_error, self._failed, self._finish)
 
     def __call__(self, slot: Slot) -> Generator[Any]:
         """Yield the batch, or nothing if other slots are still to be filled.

@@ -171,7 +171,13 @@ class Loader:
             **self._buffers(largest, mine),
         )
         left = len(mine) - todo.batches - len(todo.ahead)
-        served = Pass(batches, left, largest, how, self._received)
+
+        def received(number: int) -> None:
+            # Another epoch may have been chosen meanwhile.
+            if epoch == self._epoch:
+                self._progress = self._progress.plus(number)
+
+        served = Pass(batches, left, largest, how, received)
         self._pass = served
         return self._watched(served, epoch)
 
@@ -180,9 +186,6 @@ class Loader:
             yield from served
         if epoch == self._epoch:
             self._epoch, self._progress = epoch + 1, Progress()
-
-    def _received(self, number: int) -> None:
-        self._progress = self._progress.plus(number)
 
     def _buffers(self, nbytes: int, mine: RankPlan) -> dict[str, Any]:
         """Return how many buffers there are at first and at most, if a budget says so."""

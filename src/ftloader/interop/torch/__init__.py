@@ -3,6 +3,13 @@
 Needs torch (``pip install ftloader[torch]``).
 """
 
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "this needs torch, which is not installed: pip install 'ftloader[torch]'"
+    ) from error
+
 from ftloader.interop.torch.calibrate import calibrate, grid, observe, synthetic_batch
 from ftloader.interop.torch.dataloader import DataLoader
 from ftloader.interop.torch.devices import device_budget, smallest_over_ranks
