@@ -31,6 +31,7 @@ from ftloader.batching.policies import (
     Policy,
 )
 from ftloader.batching.ranks import PlannedBatch, RankPlan
+from ftloader.batching.replan import replanned
 from ftloader.batching.samplers import (
     Distributed,
     EpochSampler,
@@ -96,6 +97,7 @@ __all__ = [
     "parse_budget",
     "places",
     "plan_epoch",
+    "replanned",
     "save_model",
     "stack_collate",
     "standard_model",

@@ -170,7 +170,9 @@ def plan_epoch(
     oversized: tuple[Oversized, ...] = ()
     if isinstance(policy, MemoryBudget):
         sizes, served, oversized = fitting(sizes, served, policy, entries)
-    steps, missing = _steps(policy, sizes, original or sizes, served, seed, epoch, batches_per_step)
+    steps, missing = steps_of(
+        policy, sizes, original or sizes, served, seed, epoch, batches_per_step
+    )
     dropped = np.concatenate([np.zeros(0, np.int64), *steps.dropped, missing])
     return EpochPlan(
         samples=entries,
@@ -187,7 +189,7 @@ def plan_epoch(
     )
 
 
-def _steps(
+def steps_of(
     policy: Policy,
     sizes: Sizes,
     original: Sizes,
