@@ -47,7 +47,7 @@ def fitting(
         PlanError: the policy is to raise, or a sample is over the budget at any size.
     """
     here = sizes.take(served)
-    costs = _alone(policy, here.heights, here.widths, here.boxes)
+    costs = alone(policy, here)
     over = np.flatnonzero(~(costs <= policy.budget))
     if not over.size:
         return sizes, served, ()
@@ -93,6 +93,11 @@ def packed(sizes: Sizes, served: Places, policy: MemoryBudget) -> list[list[Plac
         )
         result.append([window[group] for group in groups])
     return result
+
+
+def alone(policy: MemoryBudget, sizes: Sizes) -> Costs:
+    """Return what each sample costs in a batch of its own: float64 (N,)."""
+    return _alone(policy, sizes.heights, sizes.widths, sizes.boxes)
 
 
 def _alone(

@@ -7,7 +7,6 @@ engine, number of workers or GIL.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,11 +21,13 @@ from ftloader.detection.augment import Augment, SampleSource
 from ftloader.detection.transforms.base import Transform
 from ftloader.detection.transforms.compose import Compose
 from ftloader.engine.stats import RunStats
-from ftloader.errors import BudgetError, PlanError, StateError
+from ftloader.errors import PlanError, RunStopped
+from ftloader.loader.course import Course, shrunk
 from ftloader.loader.fit import Fit
 from ftloader.loader.passes import Collate, How, Pass
-from ftloader.loader.plans import Plans
-from ftloader.loader.state import Progress, State
+from ftloader.loader.plans import Plans, from_environment
+from ftloader.loader.room import held_by_workers, room
+from ftloader.loader.state import Progress, State, state_of
 from ftloader.pipeline import EngineName
 from ftloader.policy import FailureRecord, OnError
 from ftloader.runtime import usable_cores
@@ -100,14 +101,14 @@ class Loader:
         on_error: OnError = "raise",
         max_failures: int | None = None,
     ) -> None:
-        world = _from_environment("WORLD_SIZE", world_size, 1)
+        world = from_environment("WORLD_SIZE", world_size, 1)
         usual: Sampler = Shuffled(len(dataset), seed) if shuffle else Sequential(len(dataset))
         self._plans = Plans(
             augment=Augment(dataset, recipe or Compose([]), seed),
             policy=FixedSize(batch) if isinstance(batch, int) else batch,
             sampler=usual if sampler is None else sampler,
             batches_per_step=world if batches_per_step is None else batches_per_step,
-            rank=_from_environment("RANK", rank, 0),
+            rank=from_environment("RANK", rank, 0),
             world_size=world,
         )
         workers = usable_cores() if concurrency is None else concurrency
@@ -127,26 +128,29 @@ class Loader:
             max_failures=max_failures,
         )
         self._budget = memory_budget
-        self._epoch, self._progress = 0, Progress()
-        self._planned: tuple[int, RankPlan] | None = None
+        self._course, self._progress = Course(), Progress()
+        self._planned: tuple[Course, RankPlan] | None = None
         self._pass: Pass | None = None
+        self._again = False
 
     @property
     def epoch(self) -> int:
         """The epoch that the next iteration serves, or goes on with."""
-        return self._epoch
+        return self._course.epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Have the next iteration begin an epoch, unless that is the one under way."""
         require(self, "epoch", epoch, 0)
-        if epoch != self._epoch:
-            self._epoch, self._progress = epoch, Progress()
+        if epoch != self.epoch:
+            self._course, self._progress = Course(epoch, self._course.last_budget), Progress()
 
     def plan(self, epoch: int | None = None) -> RankPlan:
         """Return what this rank does in an epoch; by default in the one to be served next."""
-        epoch = self._epoch if epoch is None else epoch
-        if self._planned is None or self._planned[0] != epoch:
-            self._planned = (epoch, self._plans.at(epoch))
+        return self._plan(self._course if epoch in (None, self.epoch) else Course(epoch or 0))
+
+    def _plan(self, course: Course) -> RankPlan:
+        if self._planned is None or self._planned[0] != course:
+            self._planned = (course, self._plans.at(course))
         return self._planned[1]
 
     def __len__(self) -> int:
@@ -156,58 +160,81 @@ class Loader:
     def __iter__(self) -> Iterator[Any]:
         """Serve what is left of the epoch; an earlier iteration ends."""
         self.close()
-        mine, epoch = self.plan(), self._epoch
-        todo = self._progress
+        return self._served(self._begin())
+
+    def _served(self, served: Pass) -> Iterator[Any]:
+        while True:
+            course = self._course
+            with served:
+                try:
+                    yield from served
+                except RunStopped:  # by out_of_memory
+                    if not self._again:
+                        raise
+            if self._again:
+                self._again = False
+                served = self._begin()
+                continue
+            if course == self._course:
+                self._course = course.then(self._plans.policy, len(self.plan().plan))
+                self._progress = Progress()
+            return
+
+    def _begin(self) -> Pass:
+        """Start serving what is left of the epoch."""
+        mine, course, todo = self.plan(), self._course, self._progress
 
         def batches() -> Iterator[tuple[int, PlannedBatch]]:
             numbered = enumerate(mine.since(todo.batches), todo.batches)
             return (each for each in numbered if todo.misses(each[0]))
 
-        largest = int(mine.batches.padded[mine.mine].max(initial=1)) * 3 * self._how.dtype.itemsize
-        how = replace(
-            self._how,
-            op=self._plans.augment.at_epoch(epoch),
-            fit=Fit(frozenset(over.sample for over in mine.plan.oversized)),
-            **self._buffers(largest, mine),
-        )
-        left = len(mine) - todo.batches - len(todo.ahead)
-
         def received(number: int) -> None:
             # Another epoch may have been chosen meanwhile.
-            if epoch == self._epoch:
+            if course == self._course:
                 self._progress = self._progress.plus(number)
 
-        served = Pass(batches, left, largest, how, received)
-        self._pass = served
-        return self._watched(served, epoch)
+        how, itemsize = self._how, self._how.dtype.itemsize
+        largest = int(mine.batches.padded[mine.mine].max(initial=1)) * 3 * itemsize
+        if self._budget is not None:
+            dataset, workers = self._plans.augment.dataset, how.concurrency
+            in_hand = held_by_workers(mine, dataset, workers, itemsize)
+            most = room(self._budget, largest, workers, in_hand)
+            how = replace(how, most=most, buffers=min(most, how.buffers))
+        how = replace(
+            how,
+            op=self._plans.augment.at_epoch(course.epoch),
+            fit=Fit(frozenset(over.sample for over in mine.plan.oversized)),
+        )
+        left = len(mine) - todo.batches - len(todo.ahead)
+        self._pass = Pass(batches, left, largest, how, received)
+        return self._pass
 
-    def _watched(self, served: Pass, epoch: int) -> Iterator[Any]:
-        with served:
-            yield from served
-        if epoch == self._epoch:
-            self._epoch, self._progress = epoch + 1, Progress()
+    def out_of_memory(self) -> None:
+        """Say that the step under way ran out of memory: it is served again, in smaller batches.
 
-    def _buffers(self, nbytes: int, mine: RankPlan) -> dict[str, Any]:
-        """Return how many buffers there are at first and at most, if a budget says so."""
-        if self._budget is None:
-            return {}
-        in_hand = self._in_hand(mine)
-        most = (self._budget - in_hand) // nbytes
-        if most < 2:
-            raise BudgetError(
-                f"memory_budget={self._budget:,} does not hold two batches of {nbytes:,} bytes, "
-                f"one in the making and one in use, and {in_hand:,} bytes in the hands of "
-                f"{self._how.concurrency} workers; give it {2 * nbytes + in_hand:,}, or plan "
-                f"smaller batches"
-            )
-        return {"buffers": min(most, self._how.buffers), "most": most}
+        Call it outside of the ``except`` block, whose traceback keeps the step's tensors alive,
+        with the gradients of the step thrown away, and go on with the loop: the samples of the
+        step of the batch received last, and all that come after, are planned anew by nine tenths of
+        the budget. Over the epochs to come the budget grows back. With several ranks call it on all
+        of them in the same step: agree on it before the optimizer's, by a maximum over ranks. An
+        error inside of the backward pass of DistributedDataParallel cannot be mended so: the other
+        ranks wait for its gradients; save the state often, and start again from it.
 
-    def _in_hand(self, mine: RankPlan) -> int:
-        """Return the bytes that workers may hold: an image as stored and one as planned each."""
-        dataset: Any = self._plans.augment.dataset
-        planned = int(mine.plan.sizes.areas.max(initial=0))
-        stored = int(dataset.sizes().areas.max(initial=0)) if hasattr(dataset, "sizes") else planned
-        return self._how.concurrency * 3 * (stored + planned * self._how.dtype.itemsize)
+        Raises:
+            PlanError: the policy is no :class:`~ftloader.batching.MemoryBudget`, one image alone
+                needs what there is, or batches come in completion order.
+        """
+        if self._how.output_order != "input":
+            raise PlanError("Loader.out_of_memory: steps are only known in input order")
+        mine = self.plan()
+        steps = mine.steps[mine.mine]
+        step = int(steps[max(self._progress.batches - 1, 0)]) if len(steps) else 0
+        course = shrunk(self._course, self._plans.policy, mine, step)
+        serving = self._pass is not None
+        self.close()
+        self._course, self._again = course, serving
+        now = self._plan(course)
+        self._progress = Progress(int(np.searchsorted(now.steps[now.mine], step)))
 
     def close(self) -> None:
         """End the iteration under way, if any; batches in use stay valid."""
@@ -226,20 +253,7 @@ class Loader:
 
     def state_dict(self) -> dict[str, Any]:
         """Return where this rank is: plain values, a few hundred bytes, as of the last batch."""
-        mine, received = self.plan(), self._progress
-        steps = mine.steps[mine.mine]
-        done = int(steps[received.batches]) if received.batches < len(steps) else len(mine.plan)
-        first = int(np.searchsorted(steps, done))
-        return State(
-            epoch=self._epoch,
-            progress=received,
-            steps=done,
-            whole=received.batches == first and not received.ahead,
-            world_size=mine.world_size,
-            rank=mine.rank,
-            plan=mine.plan.digest(),
-            facts=self._plans.facts(),
-        ).as_dict()
+        return state_of(self.plan(), self._course, self._progress, self._plans.facts()).as_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where a loader was when its state was taken.
@@ -252,41 +266,11 @@ class Loader:
                 another world size within a step.
         """
         given = State.of(state)
-        for name, mine in self._plans.facts().items():
-            if given.facts.get(name) != mine:
-                raise StateError(
-                    f"the state is of another run: its {name} was {given.facts.get(name)}, this "
-                    f"loader's is {mine}"
-                )
-        plan = self.plan(given.epoch)
-        if plan.plan.digest() != given.plan:
-            raise StateError(
-                f"the state is of another run: epoch {given.epoch} is planned in another way here; "
-                f"the images' sizes have changed, or the sampler gives another order"
-            )
+        given.check_facts(self._plans.facts())
+        mine = self._plan(given.course)
+        progress = given.progress_of(mine)
         self.close()
-        self._epoch, self._progress = given.epoch, self._translated(given, plan)
-        if self._progress.batches == len(plan):
-            self._epoch, self._progress = given.epoch + 1, Progress()
-
-    def _translated(self, given: State, mine: RankPlan) -> Progress:
-        if (given.world_size, given.rank) == (mine.world_size, mine.rank):
-            return given.progress
-        if not given.whole:
-            raise StateError(
-                f"the state was taken by rank {given.rank} of {given.world_size} within step "
-                f"{given.steps}; rank {mine.rank} of {mine.world_size} can only go on from the end "
-                f"of a step"
-            )
-        return Progress(int(np.searchsorted(mine.steps[mine.mine], given.steps)))
-
-
-def _from_environment(name: str, given: int | None, default: int) -> int:
-    """Return what was given, or what ``torchrun`` says, or a default."""
-    if given is not None:
-        return given
-    text = os.environ.get(name, str(default))
-    try:
-        return int(text)
-    except ValueError:
-        raise PlanError(f"Loader: {name} of the environment is no number: {text!r}") from None
+        self._course, self._progress = given.course, progress
+        if progress.batches == len(mine):
+            self._course = given.course.then(self._plans.policy, len(mine.plan))
+            self._progress = Progress()

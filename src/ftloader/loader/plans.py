@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ftloader.batching import (
     AspectGroups,
-    EpochPlan,
+    MemoryBudget,
     Policy,
     RankPlan,
     Sampler,
     occurrences,
     plan_epoch,
+    replanned,
 )
 from ftloader.batching.policies import require
 from ftloader.batching.samplers import require_sampler
 from ftloader.detection.augment import Augment
 from ftloader.errors import PlanError
+from ftloader.loader.course import Course
 
 #: Letters of a fact that a state repeats in words; longer ones end in their hash.
 _WORDS: Final = 160
@@ -55,18 +58,16 @@ class Plans:
         if self.rank >= self.world_size:
             raise PlanError(f"Loader: there is no rank {self.rank} in a world of {self.world_size}")
 
-    def at(self, epoch: int) -> RankPlan:
+    def at(self, course: Course) -> RankPlan:
         """Return what this rank does in an epoch."""
-        return self._epoch(epoch).rank(self.rank, self.world_size)
-
-    def _epoch(self, epoch: int) -> EpochPlan:
+        epoch = course.epoch
         samples = self.sampler.order(epoch)
         draws = occurrences(samples)
         dataset: Any = self.augment.dataset
         by_shape = isinstance(self.policy, AspectGroups) and hasattr(dataset, "sizes")
-        return plan_epoch(
+        plan = plan_epoch(
             self.augment.at_epoch(epoch).sizes(samples, draws),
-            self.policy,
+            self._policy(course.budget),
             samples=samples,
             draws=draws,
             original=dataset.sizes().take(samples) if by_shape else None,
@@ -74,6 +75,14 @@ class Plans:
             epoch=epoch,
             batches_per_step=self.batches_per_step,
         )
+        for step, budget in course.cuts:
+            plan = replanned(plan, step, self._policy(budget))
+        return plan.rank(self.rank, self.world_size)
+
+    def _policy(self, budget: float | None) -> Policy:
+        if budget is None or not isinstance(self.policy, MemoryBudget):
+            return self.policy
+        return replace(self.policy, budget=budget)
 
     def facts(self) -> dict[str, str]:
         """Return in words what decides which batches there are, but for ranks."""
@@ -93,3 +102,18 @@ def _short(text: str) -> str:
     if len(text) <= _WORDS:
         return text
     return f"{text[:_WORDS]}… ({hashlib.blake2b(text.encode(), digest_size=8).hexdigest()})"
+
+
+def from_environment(name: str, given: int | None, default: int) -> int:
+    """Return what was given, or what ``torchrun`` says, or a default.
+
+    Raises:
+        PlanError: the environment says what is no number.
+    """
+    if given is not None:
+        return given
+    text = os.environ.get(name, str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise PlanError(f"Loader: {name} of the environment is no number: {text!r}") from None

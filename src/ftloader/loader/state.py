@@ -11,7 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
+from ftloader.batching import RankPlan
 from ftloader.errors import StateError
+from ftloader.loader.course import Course
 
 VERSION: Final = 1
 
@@ -47,7 +51,7 @@ class State:
     """All that it takes to go on.
 
     Attributes:
-        epoch: counted from 0.
+        course: the epoch, and the budgets in it.
         progress: of this rank in that epoch.
         steps: steps of which this rank has received every batch.
         whole: whether it has received nothing of any other step.
@@ -57,7 +61,7 @@ class State:
         facts: what decides which batches there are, in words.
     """
 
-    epoch: int
+    course: Course
     progress: Progress
     steps: int
     whole: bool
@@ -70,7 +74,9 @@ class State:
         """Return plain values, for JSON and for ``torch.save``."""
         return {
             "ftloader": VERSION,
-            "epoch": self.epoch,
+            "epoch": self.course.epoch,
+            "budget": self.course.budget,
+            "cuts": [list(cut) for cut in self.course.cuts],
             "batches": self.progress.batches,
             "ahead": list(self.progress.ahead),
             "steps": self.steps,
@@ -80,6 +86,41 @@ class State:
             "plan": self.plan,
             "facts": dict(self.facts),
         }
+
+    def check_facts(self, facts: Mapping[str, str]) -> None:
+        """Compare with what decides which batches a loader has.
+
+        Raises:
+            StateError: something differs; the message says what.
+        """
+        for name, mine in facts.items():
+            if self.facts.get(name) != mine:
+                raise StateError(
+                    f"the state is of another run: its {name} was {self.facts.get(name)}, this "
+                    f"loader's is {mine}"
+                )
+
+    def progress_of(self, mine: RankPlan) -> Progress:
+        """Return how far a rank is in its own plan.
+
+        Raises:
+            StateError: that is another plan, or the state was taken within a step and fits no
+                other rank.
+        """
+        if mine.plan.digest() != self.plan:
+            raise StateError(
+                f"the state is of another run: epoch {self.course.epoch} is planned in another "
+                f"way here; the images' sizes have changed, or the sampler gives another order"
+            )
+        if (self.world_size, self.rank) == (mine.world_size, mine.rank):
+            return self.progress
+        if not self.whole:
+            raise StateError(
+                f"the state was taken by rank {self.rank} of {self.world_size} within step "
+                f"{self.steps}; rank {mine.rank} of {mine.world_size} can only go on from the end "
+                f"of a step"
+            )
+        return Progress(int(np.searchsorted(mine.steps[mine.mine], self.steps)))
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> State:
@@ -95,9 +136,11 @@ class State:
                 f"the state has version {given['ftloader']!r}, this loader reads {VERSION}"
             )
         try:
+            cuts = tuple((int(step), float(budget)) for step, budget in given["cuts"])
+            budget = None if given["budget"] is None else float(given["budget"])
             ahead = tuple(int(number) for number in given["ahead"])
             return cls(
-                epoch=int(given["epoch"]),
+                course=Course(int(given["epoch"]), budget, cuts),
                 progress=Progress(int(given["batches"]), ahead),
                 steps=int(given["steps"]),
                 whole=bool(given["whole"]),
@@ -108,3 +151,20 @@ class State:
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateError(f"the state is damaged: {type(error).__name__}: {error}") from error
+
+
+def state_of(mine: RankPlan, course: Course, received: Progress, facts: Mapping[str, str]) -> State:
+    """Return the state of a rank that has received so much of its plan."""
+    steps = mine.steps[mine.mine]
+    done = int(steps[received.batches]) if received.batches < len(steps) else len(mine.plan)
+    first = int(np.searchsorted(steps, done))
+    return State(
+        course=course,
+        progress=received,
+        steps=done,
+        whole=received.batches == first and not received.ahead,
+        world_size=mine.world_size,
+        rank=mine.rank,
+        plan=mine.plan.digest(),
+        facts=facts,
+    )
