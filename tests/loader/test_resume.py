@@ -162,6 +162,51 @@ def test_a_run_goes_on_with_another_number_of_ranks(data: st.DataObject) -> None
     assert sorted(served) == list(range(count))
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_from_all_states_any_number_of_ranks_goes_on_in_any_order(data: st.DataObject) -> None:
+    draw = data.draw
+    count, policy = draw(st.integers(1, 60)), draw(policies)
+    fixed: dict[str, Any] = {"batch": policy, "seed": 9, "batches_per_step": 4}
+    fixed["output_order"] = draw(st.sampled_from(["input", "completion"]))
+    served, states = list[int](), list[Any]()
+    for world in (draw(st.integers(1, 4)), draw(st.integers(1, 4))):
+        # Twice, so that a plan from which something was taken out loses something again.
+        ranks = [
+            Loader(blank(count), RECIPE, rank=r, world_size=world, **fixed) for r in range(world)
+        ]
+        for loader in ranks:
+            if states:
+                loader.load_state_dict(states)
+        states = []
+        for loader in ranks:
+            if loader.epoch == 0:
+                for batch in islice(loader, draw(st.integers(0, 4))):
+                    served += [] if batch.planned.repeat else batch.image_ids.tolist()
+            states.append(json.loads(json.dumps(loader.state_dict())))
+            loader.close()
+        if any(state["epoch"] for state in states):
+            break
+    world = draw(st.integers(1, 4))
+    if not any(state["epoch"] for state in states):
+        for rank in range(world):
+            loader = Loader(blank(count), RECIPE, rank=rank, **{**fixed, "world_size": world})
+            loader.load_state_dict(states)
+            for batch in loader if loader.epoch == 0 else ():
+                served += [] if batch.planned.repeat else batch.image_ids.tolist()
+        assert sorted(served) == list(range(count))
+
+
+def test_the_states_of_all_ranks_are_needed_together() -> None:
+    how: dict[str, Any] = {"batches_per_step": 3, "world_size": 3}
+    states = [loader_of(rank=rank, **how).state_dict() for rank in range(3)]
+    other = loader_of(batches_per_step=3, world_size=2, rank=0)
+    with pytest.raises(StateError, match=r"states of all 3 ranks .* not those of ranks \[0, 2\]"):
+        other.load_state_dict([states[0], states[2]])
+    with pytest.raises(StateError, match="there is no state in the list"):
+        other.load_state_dict([])
+
+
 def test_what_was_received_is_not_loaded_again() -> None:
     data = blank(40)
     first = Loader(data, RECIPE, batch=4, sampler=Sequential(40), concurrency=1)

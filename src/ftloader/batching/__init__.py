@@ -31,7 +31,7 @@ from ftloader.batching.policies import (
     Policy,
 )
 from ftloader.batching.ranks import PlannedBatch, RankPlan
-from ftloader.batching.replan import replanned
+from ftloader.batching.replan import replanned, without
 from ftloader.batching.samplers import (
     Distributed,
     EpochSampler,
@@ -101,4 +101,5 @@ __all__ = [
     "save_model",
     "stack_collate",
     "standard_model",
+    "without",
 ]

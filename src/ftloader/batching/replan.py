@@ -1,20 +1,24 @@
-"""Another policy from some step on: what was served stays served, the rest is planned anew.
+"""The rest of an epoch, planned anew: by another policy, or without what was served out of order.
 
-For a budget that turned out too large while training. Pure, so all ranks that replan at the same
-step by the same policy have the same plan again; a step's samples still do not depend on how many
-ranks there are.
+For a budget that turned out too large while training, and for a run that goes on with another
+number of ranks when these were not all at the same step. Pure, so all ranks that do the same have
+the same plan again; a step's samples still do not depend on how many ranks there are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ftloader.batching.batches import Batches
 from ftloader.batching.budgeted import fitting
+from ftloader.batching.cost import Costs
+from ftloader.batching.packing import Places
 from ftloader.batching.plan import EpochPlan, steps_of
 from ftloader.batching.policies import GivenBatches, MemoryBudget, Policy
+from ftloader.batching.steps import in_order
 from ftloader.errors import PlanError
 from ftloader.sizes import Sizes
 
@@ -70,4 +74,42 @@ def replanned(
         policy=policy,
         dropped=np.concatenate([plan.dropped, *steps.dropped, missing]),
         oversized=oversized,
+    )
+
+
+def without(plan: EpochPlan, step: int, served: Iterable[int]) -> EpochPlan:
+    """Keep a plan's steps before ``step``, and leave entries that were served out of those after.
+
+    What is left of a batch stays a batch, in the same order, so the budget still holds.
+
+    Args:
+        plan: to change.
+        step: the first one of which something may be left.
+        served: entries that were served in it and later steps.
+
+    Raises:
+        PlanError: there is no such step.
+    """
+    if not 0 <= step <= len(plan):
+        raise PlanError(f"there is no step {step!r} in a plan of {len(plan)} steps")
+    cut = step * plan.batches_per_step
+    gone = np.array(sorted(set(served)), np.int64)
+    later = [
+        group[~np.isin(group, gone)]
+        for batch in range(cut, len(plan.batches))
+        if not plan.repeats[batch]
+        for group in (plan.batches.entries(batch),)
+    ]
+
+    def costs(groups: Sequence[Places]) -> Costs:
+        return Batches.of(groups, plan.sizes, plan.policy.stride).costs(plan.cost_model)
+
+    groups = [group for group in later if len(group)]
+    steps = in_order(groups, plan.batches_per_step, plan.policy.tail == "fill", costs)
+    kept = [plan.batches.entries(batch) for batch in range(cut)]
+    return replace(
+        plan,
+        batches=Batches.of(kept + steps.groups, plan.sizes, plan.policy.stride),
+        repeats=np.concatenate([plan.repeats[:cut], np.array(steps.repeats, np.bool_)]),
+        dropped=np.concatenate([plan.dropped, *steps.dropped]),
     )

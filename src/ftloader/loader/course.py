@@ -23,30 +23,47 @@ SHRINK, GROW, CLEAN_STEPS = 0.9, 1.01, 500
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A change of the plan within an epoch.
+
+    Attributes:
+        step: the first one that is another.
+        budget: that holds from there on; None if that did not change.
+        served: entries that had been served out of order, and are not served again.
+    """
+
+    step: int
+    budget: float | None = None
+    served: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
     """The plan of an epoch as far as it is not the policy's own.
 
     Attributes:
         epoch: counted from 0.
         budget: that the epoch begins with; None for the policy's.
-        cuts: steps from which on another budget holds, and that budget, in the order they came.
+        cuts: changes within the epoch, in the order they came.
     """
 
     epoch: int = 0
     budget: float | None = None
-    cuts: tuple[tuple[int, float], ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
     @property
     def last_budget(self) -> float | None:
         """The budget that holds at the end; None for the policy's."""
-        return self.cuts[-1][1] if self.cuts else self.budget
+        budgets = [cut.budget for cut in self.cuts if cut.budget is not None]
+        return budgets[-1] if budgets else self.budget
 
     def then(self, policy: Policy, steps: int) -> Course:
         """Return the course of the next epoch, after one of so many steps."""
         budget = self.last_budget
         if budget is None or not isinstance(policy, MemoryBudget):
             return Course(self.epoch + 1)
-        clean = steps - (self.cuts[-1][0] if self.cuts else 0)
+        failed = [cut.step for cut in self.cuts if cut.budget is not None]
+        clean = steps - (failed[-1] if failed else 0)
         budget *= GROW ** (clean / CLEAN_STEPS)
         return Course(self.epoch + 1, None if budget >= policy.budget else budget)
 
@@ -77,5 +94,5 @@ def shrunk(course: Course, policy: Policy, mine: RankPlan, step: int) -> Course:
         *(step, f"{budget:,.0f}", policy.cost.unit, f"{now:,.0f}"),
     )
     # A cut at a later step than this one was never reached.
-    kept = tuple(cut for cut in course.cuts if cut[0] <= step)
-    return replace(course, cuts=(*kept, (step, budget)))
+    kept = tuple(cut for cut in course.cuts if cut.step <= step)
+    return replace(course, cuts=(*kept, Cut(step, budget)))

@@ -7,7 +7,7 @@ engine, number of workers or GIL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,13 +21,13 @@ from ftloader.detection.augment import Augment, SampleSource
 from ftloader.detection.transforms.base import Transform
 from ftloader.detection.transforms.compose import Compose
 from ftloader.engine.stats import RunStats
-from ftloader.errors import PlanError, RunStopped
+from ftloader.errors import PlanError, RunStopped, StateError
 from ftloader.loader.course import Course, shrunk
 from ftloader.loader.fit import Fit
 from ftloader.loader.passes import Collate, How, Pass
 from ftloader.loader.plans import Plans, from_environment
 from ftloader.loader.room import held_by_workers, room
-from ftloader.loader.state import Progress, State, state_of
+from ftloader.loader.state import Progress, State, state_of, together
 from ftloader.pipeline import EngineName
 from ftloader.policy import FailureRecord, OnError
 from ftloader.runtime import usable_cores
@@ -255,18 +255,22 @@ class Loader:
         """Return where this rank is: plain values, a few hundred bytes, as of the last batch."""
         return state_of(self.plan(), self._course, self._progress, self._plans.facts()).as_dict()
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
         """Go on from where a loader was when its state was taken.
 
         Nothing that was received is decoded again. Engine, workers and the order of delivery may
-        differ; the number of ranks may, if the state was taken at the end of a step.
+        differ; the number of ranks may, if the state was taken at the end of a step. From the
+        states of all ranks together any number of ranks can go on at any time.
+
+        Args:
+            state: of this rank; for another number of ranks that of any rank at the end of a step,
+                or a list of those of all ranks.
 
         Raises:
-            StateError: the state is damaged, of other data, another recipe, policy or seed, or of
+            StateError: a state is damaged, of other data, another recipe, policy or seed, or of
                 another world size within a step.
         """
-        given = State.of(state)
-        given.check_facts(self._plans.facts())
+        given = self._read(state)
         mine = self._plan(given.course)
         progress = given.progress_of(mine)
         self.close()
@@ -274,3 +278,18 @@ class Loader:
         if progress.batches == len(mine):
             self._course = given.course.then(self._plans.policy, len(mine.plan))
             self._progress = Progress()
+
+    def _read(self, state: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> State:
+        several = [state] if isinstance(state, Mapping) else list(state)
+        if not several:
+            raise StateError("there is no state in the list")
+        given = [State.of(one) for one in several]
+        for one in given:
+            one.check_facts(self._plans.facts())
+        if isinstance(state, Mapping):
+            return given[0]
+        if given[0].world_size == self._plans.world_size:
+            for one in given:
+                if one.rank == self._plans.rank:
+                    return one
+        return together(given, self._plans.epoch_at(given[0].course))

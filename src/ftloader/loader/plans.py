@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ftloader.batching import (
     AspectGroups,
+    EpochPlan,
     MemoryBudget,
     Policy,
     RankPlan,
@@ -16,6 +17,7 @@ from ftloader.batching import (
     occurrences,
     plan_epoch,
     replanned,
+    without,
 )
 from ftloader.batching.policies import require
 from ftloader.batching.samplers import require_sampler
@@ -60,6 +62,10 @@ class Plans:
 
     def at(self, course: Course) -> RankPlan:
         """Return what this rank does in an epoch."""
+        return self.epoch_at(course).rank(self.rank, self.world_size)
+
+    def epoch_at(self, course: Course) -> EpochPlan:
+        """Return what all ranks do in an epoch."""
         epoch = course.epoch
         samples = self.sampler.order(epoch)
         draws = occurrences(samples)
@@ -75,9 +81,12 @@ class Plans:
             epoch=epoch,
             batches_per_step=self.batches_per_step,
         )
-        for step, budget in course.cuts:
-            plan = replanned(plan, step, self._policy(budget))
-        return plan.rank(self.rank, self.world_size)
+        for cut in course.cuts:
+            if cut.budget is None:
+                plan = without(plan, cut.step, cut.served)
+            else:
+                plan = replanned(plan, cut.step, self._policy(cut.budget))
+        return plan
 
     def _policy(self, budget: float | None) -> Policy:
         if budget is None or not isinstance(self.policy, MemoryBudget):

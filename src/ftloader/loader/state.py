@@ -7,15 +7,15 @@ a step, or with batches received out of order, it belongs to one rank of one wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ftloader.batching import RankPlan
+from ftloader.batching import EpochPlan, RankPlan, without
 from ftloader.errors import StateError
-from ftloader.loader.course import Course
+from ftloader.loader.course import Course, Cut
 
 VERSION: Final = 1
 
@@ -76,7 +76,7 @@ class State:
             "ftloader": VERSION,
             "epoch": self.course.epoch,
             "budget": self.course.budget,
-            "cuts": [list(cut) for cut in self.course.cuts],
+            "cuts": [[cut.step, cut.budget, list(cut.served)] for cut in self.course.cuts],
             "batches": self.progress.batches,
             "ahead": list(self.progress.ahead),
             "steps": self.steps,
@@ -108,19 +108,23 @@ class State:
                 other rank.
         """
         if mine.plan.digest() != self.plan:
-            raise StateError(
-                f"the state is of another run: epoch {self.course.epoch} is planned in another "
-                f"way here; the images' sizes have changed, or the sampler gives another order"
-            )
+            raise StateError(self.another_plan())
         if (self.world_size, self.rank) == (mine.world_size, mine.rank):
             return self.progress
         if not self.whole:
             raise StateError(
                 f"the state was taken by rank {self.rank} of {self.world_size} within step "
                 f"{self.steps}; rank {mine.rank} of {mine.world_size} can only go on from the end "
-                f"of a step"
+                f"of a step, or from the states of all ranks"
             )
         return Progress(int(np.searchsorted(mine.steps[mine.mine], self.steps)))
+
+    def another_plan(self) -> str:
+        """Say that it is of a plan that is not to be had here."""
+        return (
+            f"the state is of another run: epoch {self.course.epoch} is planned in another way "
+            f"here; the images' sizes have changed, or the sampler gives another order"
+        )
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> State:
@@ -136,7 +140,7 @@ class State:
                 f"the state has version {given['ftloader']!r}, this loader reads {VERSION}"
             )
         try:
-            cuts = tuple((int(step), float(budget)) for step, budget in given["cuts"])
+            cuts = tuple(_cut(*cut) for cut in given["cuts"])
             budget = None if given["budget"] is None else float(given["budget"])
             ahead = tuple(int(number) for number in given["ahead"])
             return cls(
@@ -151,6 +155,48 @@ class State:
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateError(f"the state is damaged: {type(error).__name__}: {error}") from error
+
+
+def _cut(step: Any, budget: Any, served: Any) -> Cut:
+    entries = tuple(int(entry) for entry in served)
+    return Cut(int(step), None if budget is None else float(budget), entries)
+
+
+def together(states: Sequence[State], plan: EpochPlan) -> State:
+    """Return the state of a run, at the end of a step, from those of all of its ranks.
+
+    What some ranks received of later steps is left out of those.
+
+    Args:
+        states: of every rank of one world, taken at one moment.
+        plan: that they all follow.
+
+    Raises:
+        StateError: some are missing, or they are not of one run.
+    """
+    first, worlds = states[0], {(state.world_size, state.plan) for state in states}
+    ranks = sorted(state.rank for state in states)
+    if len(worlds) > 1 or ranks != list(range(first.world_size)):
+        raise StateError(
+            f"the states of all {first.world_size} ranks of one run are needed, not those of "
+            f"ranks {ranks} of {len(worlds)} plans"
+        )
+    if plan.digest() != first.plan:
+        raise StateError(first.another_plan())
+    step = min(state.steps for state in states)
+    served: list[int] = []
+    for state, mine in zip(
+        sorted(states, key=lambda state: state.rank), plan.ranks(first.world_size), strict=True
+    ):
+        for number, place in enumerate(mine.mine.tolist()):
+            later = mine.steps[place] >= step and not mine.repeats[place]
+            if later and not state.progress.misses(number):
+                served += mine.batches.entries(place).tolist()
+    course = first.course
+    if served:
+        course = replace(course, cuts=(*course.cuts, Cut(step, None, tuple(sorted(served)))))
+        plan = without(plan, step, served)
+    return replace(first, course=course, steps=step, whole=True, rank=-1, plan=plan.digest())
 
 
 def state_of(mine: RankPlan, course: Course, received: Progress, facts: Mapping[str, str]) -> State:
