@@ -54,7 +54,6 @@ class Plan:
         params: what the recipe drew.
         size: exact width and height of the image that will come out, pixels.
         partners: other samples that the recipe needs.
-        draw: how often the sample had come before in this epoch.
     """
 
     index: int
@@ -62,7 +61,6 @@ class Plan:
     params: Any
     size: tuple[int, int]
     partners: tuple[int, ...]
-    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +201,7 @@ class Augment:
             if params is None:
                 return None
             size = self.recipe.output_size(info, params)
-            return Plan(index, info.file_name, params, size, self.recipe.partners(params), draw)
+            return Plan(index, info.file_name, params, size, self.recipe.partners(params))
 
     def plans(self, which: Which) -> Generator[Plan]:
         """Yield the plan of a sample, or nothing if the recipe drops it (see :meth:`plan`)."""

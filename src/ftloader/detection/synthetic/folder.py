@@ -53,6 +53,7 @@ def synthetic_coco(
     Thread safety: threads and processes may ask for the same spec at once; each gets a complete
     folder.
     """
+    _check_workers(workers)
     folder = (_default_cache() if cache_dir is None else Path(cache_dir)) / spec.digest()
     if not (folder / _ANNOTATIONS).is_file():
         _remove_stale(folder.parent)
@@ -82,6 +83,7 @@ def write_synthetic_coco(
     Raises:
         DataError: the folder holds something else, or cannot be written.
     """
+    _check_workers(workers)
     folder = Path(folder).absolute()
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file, not a folder")
@@ -93,11 +95,15 @@ def write_synthetic_coco(
     return folder
 
 
+def _check_workers(workers: int | None) -> None:
+    # Before it is known whether anything needs to be written: the answer must not depend on that.
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+
+
 def _write_and_rename(
     spec: SyntheticSpec, folder: Path, progress: bool, workers: int | None
 ) -> None:
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, not {workers}")
     temporary = folder.parent / f"{_TEMPORARY}{folder.name}-{uuid.uuid4().hex[:12]}"
     try:
         temporary.mkdir(parents=True)
