@@ -4,7 +4,7 @@
 
 Prints a line of JSON: how many batches came, and what was left behind of threads, file handles,
 buffers and memory. Memory is compared between the first third and the end, without what the
-allocator keeps of freed blocks: how much that is depends on threads, of which thousands come and go.
+allocator keeps of freed blocks: that depends on threads, of which thousands come and go.
 """
 
 from __future__ import annotations
