@@ -97,6 +97,19 @@ def test_a_state_remembers_the_smaller_budget(stop: int) -> None:
     assert received == wanted
 
 
+def test_a_loop_that_is_left_after_running_out_of_memory_can_be_begun_again() -> None:
+    loader, ids = loader_of(), list[int]()
+    for tries, batch in enumerate(loader):
+        if tries == 2:
+            loader.out_of_memory()
+            break
+        ids += batch.image_ids.tolist()
+    for batch in loader:
+        ids += batch.image_ids.tolist()
+    assert sorted(ids) == list(range(60))
+    assert loader.epoch == 1
+
+
 def test_ranks_that_shrink_in_the_same_step_still_share_it() -> None:
     served: list[int] = []
     for rank in range(2):

@@ -160,6 +160,7 @@ class Loader:
     def __iter__(self) -> Iterator[Any]:
         """Serve what is left of the epoch; an earlier iteration ends."""
         self.close()
+        self._again = False
         return self._served(self._begin())
 
     def _served(self, served: Pass) -> Iterator[Any]:
