@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 from collections import namedtuple
 from collections.abc import Iterator
@@ -40,6 +41,36 @@ class Images(data.Dataset[Any]):
 class AtOnce(Images):
     def __getitems__(self, indices: list[int]) -> list[Any]:
         return [self[index] for index in indices]
+
+
+class Reseeding(Images):
+    """Sets everybody's generator when it is indexed."""
+
+    thread_safety: str | None = None
+
+    def __getitem__(self, index: int) -> Any:
+        random.seed(index)
+        return random.random()
+
+
+class Seeded(Images):
+    """Sets a generator of its own call."""
+
+    thread_safety: str | None = None
+
+    def __getitem__(self, index: int) -> Any:
+        own = torch.Generator()
+        own.manual_seed(index)
+        return torch.rand(2, generator=own)
+
+
+class Wrapped(Images):
+    def __init__(self, inner: list[Any]) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def __getitem__(self, index: int) -> Any:
+        return self.inner[0][index]
 
 
 class Stream(data.IterableDataset[Any]):
@@ -246,3 +277,48 @@ def test_two_epochs_can_be_read_at_once() -> None:
     loader = ftloader.DataLoader(Images(), 4, num_workers=2)
     for one, other in itertools.islice(zip(loader, loader, strict=True), 3):
         same(one, other)
+
+
+def test_a_data_set_that_sets_everybody_s_generator_is_refused_with_threads() -> None:
+    for dataset in (Reseeding(), Wrapped([Reseeding()])):
+        with pytest.raises(PipelineError, match=r"random\.seed\(\).*num_workers=0"):
+            ftloader.DataLoader(dataset, num_workers=1)
+        assert len(list(ftloader.DataLoader(dataset))) == 23
+
+
+def test_a_data_set_that_seeds_a_generator_of_its_call_gives_torch_s_batches() -> None:
+    found = batches(ftloader.DataLoader, Seeded(), batch_size=4, num_workers=3)
+    same(found, batches(data.DataLoader, Seeded(), batch_size=4))
+
+
+def test_a_data_set_that_is_declared_safe_is_believed() -> None:
+    dataset = Reseeding()
+    dataset.thread_safety = "locked"
+    assert len(list(ftloader.DataLoader(dataset, 4, num_workers=2))) == 6
+
+
+def test_a_data_set_that_is_declared_unsafe_is_for_one_thread() -> None:
+    dataset = Seeded()
+    dataset.thread_safety = "unsafe"
+    assert len(list(ftloader.DataLoader(dataset, 4, num_workers=1))) == 6
+    with pytest.raises(PipelineError, match="declared unsafe"):
+        list(ftloader.DataLoader(dataset, 4, num_workers=2))
+
+
+class Scratch(Images):
+    """Writes to itself while it makes a sample, which shows if two threads do."""
+
+    thread_safety = "per-thread state"
+
+    def __getitem__(self, index: int) -> Any:
+        self.last = index
+        self.seen = [threading.get_ident(), *getattr(self, "seen", [])]
+        return torch.tensor([self.last, len(set(self.seen))])
+
+
+def test_each_thread_gets_its_own_data_set_if_that_is_declared() -> None:
+    dataset = Scratch(count=64)
+    found = torch.cat(list(ftloader.DataLoader(dataset, 2, num_workers=4)))
+    assert found[:, 0].tolist() == list(range(64))
+    assert found[:, 1].tolist() == [1] * 64
+    assert not hasattr(dataset, "seen")

@@ -23,6 +23,7 @@ import torch.utils.data as data
 from ftloader.engine.base import Run
 from ftloader.errors import PipelineError, StageError
 from ftloader.pipeline import EngineName, Pipeline
+from ftloader.safety import declared, for_threads
 
 #: What torch prefetches per worker if nobody says otherwise.
 _PREFETCH = 2
@@ -36,7 +37,9 @@ class DataLoader:
 
     Args:
         dataset: indexed, or iterated. An iterable one is iterated once, by one thread, whatever
-            ``num_workers`` is, so no worker needs to take its share.
+            ``num_workers`` is, so no worker needs to take its share. One whose class declares its
+            ``thread_safety`` is held to it. One that sets a shared generator when it is indexed
+            (torchvision's ``FakeData``) is for ``num_workers=0``.
         batch_size: samples per batch; None for samples as they are.
         shuffle: whether indices come in random order.
         sampler: of indices.
@@ -57,7 +60,8 @@ class DataLoader:
 
     Raises:
         ValueError: arguments exclude each other; the message is torch's.
-        PipelineError: ``multiprocessing_context`` is given.
+        PipelineError: ``multiprocessing_context`` is given; or the data set says, or its source
+            shows, that threads must not have it.
 
     Thread safety: for one consumer thread; the data set is asked from all workers at once.
     Determinism: with equal seeds of torch the order is that of torch's loader.
@@ -101,6 +105,8 @@ class DataLoader:
                 "microseconds",
                 stacklevel=2,
             )
+        if num_workers:
+            _check_seeds(dataset)
         # Checks what excludes what, and makes samplers and collate function as torch does.
         self._torch: data.DataLoader[Any] = data.DataLoader(
             dataset,
@@ -178,8 +184,12 @@ class _Fetch:
     """Makes one batch; called from all workers."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self._dataset = loader.dataset
         self._iterable = isinstance(loader.dataset, data.IterableDataset)
+        self._one = self._many = None
+        if not self._iterable:
+            self._one = _held_to_word(loader.dataset.__getitem__, loader.num_workers)
+            many = getattr(loader.dataset, "__getitems__", None)
+            self._many = None if many is None else _held_to_word(many, loader.num_workers)
         self._batched = loader.batch_sampler is not None or (
             self._iterable and loader.batch_size is not None
         )
@@ -202,12 +212,32 @@ class _Fetch:
             self._init(self._thread.number)
 
     def _samples(self, wanted: Any) -> Any:
-        if self._iterable:
+        if self._one is None:
             return wanted
         if not self._batched:
-            return self._dataset[wanted]
-        many = getattr(self._dataset, "__getitems__", None)
-        return [self._dataset[index] for index in wanted] if many is None else many(wanted)
+            return self._one(wanted)
+        return [self._one(index) for index in wanted] if self._many is None else self._many(wanted)
+
+
+def _held_to_word(get: Callable[[Any], Any], workers: int) -> Callable[[Any], Any]:
+    """Return a data set's method as threads may call it, by what its class declares."""
+    return for_threads(get, "dataset", concurrent=workers > 1, is_async=False)
+
+
+def _check_seeds(dataset: Any) -> None:
+    """Refuse a data set that sets a generator which all threads share, the training one too."""
+    if declared(dataset) is not None:
+        return
+    from ftloader.audit.scan.seeding import seeding
+
+    found = seeding(dataset)
+    if found is not None:
+        raise PipelineError(
+            f"DataLoader: {type(dataset).__name__} {found.what} at {found.where}: all threads "
+            "share that generator, so samples and training would get each other's numbers; use "
+            "num_workers=0, or draw from a generator made in the call, or declare the class's "
+            "thread_safety if this cannot happen"
+        )
 
 
 def _chunks(samples: Iterator[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
