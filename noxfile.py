@@ -283,7 +283,7 @@ def bench(session: nox.Session) -> None:
 @session("bench-engine", "Measure what the engine costs, beside SPDL and the bare parts, all arms.")
 def bench_engine(session: nox.Session) -> None:
     """Ten blocks; -- --quick for a smoke run."""
-    run_bench(session, every_python(session), "engine")
+    run_bench(session, every_python(session), "engine_overhead")
 
 
 @session(

@@ -4,7 +4,7 @@
 
 Rows of one group do the same amount of work; read ratios between them, never times of two runs.
 A row's time includes starting and ending; ``extra_info`` holds the value as the experiment defines
-it. Targets are judged by ``experiments/engine`` alone.
+it. Targets are judged by ``experiments/engine_overhead`` alone.
 """
 
 from __future__ import annotations

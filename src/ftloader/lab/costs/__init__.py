@@ -3,7 +3,7 @@
 Where ``ftloader.lab``'s scaling experiments vary the thread count of one pipeline, these put
 several ways to do the same work next to each other, measure them in turns in short windows, and
 compare ratios with targets that were written down before the run.
-``experiments/engine/run.py`` is the one to read. Reading order: ``describe``, ``measure``,
+``experiments/engine_overhead/run.py`` is the one to read. Reading order: ``describe``, ``measure``,
 ``worker``, ``main``, ``check``, ``analyse``, ``report``.
 """
 

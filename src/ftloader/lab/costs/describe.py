@@ -207,4 +207,4 @@ def load(path: Path) -> CostExperiment:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return load_described(path, CostExperiment, "experiments/engine/run.py")
+    return load_described(path, CostExperiment, "experiments/engine_overhead/run.py")

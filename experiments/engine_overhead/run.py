@@ -63,7 +63,7 @@ def across_claims() -> list[Claim]:
 
 
 EXPERIMENT = CostExperiment(
-    name="engine",
+    name="engine_overhead",
     title="What the engine costs",
     question="What does ftloader's thread engine cost per item, beside SPDL and the bare parts?",
     cells=(

@@ -12,7 +12,7 @@ from ftloader import lab
 from ftloader.errors import DigestError
 from ftloader.lab.costs import describe
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "engine" / "run.py"
+SCRIPT = Path(__file__).parents[2] / "experiments" / "engine_overhead" / "run.py"
 EXPERIMENT = describe.load(SCRIPT)
 CONTENDERS = [(cell, one) for cell in EXPERIMENT.cells for one in cell.contenders]
 
