@@ -20,7 +20,7 @@ from ftloader.detection.synthetic import SyntheticSpec, write_synthetic_coco
 from ftloader.lab import experiment, inputs
 from ftloader.lab.costs import Cell, Contender, describe
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "engine" / "run.py"
+SCRIPT = Path(__file__).parents[2] / "experiments" / "engine_overhead" / "run.py"
 CELLS = describe.load(SCRIPT).cells
 CASES = [(cell, one) for cell in CELLS for one in cell.contenders]
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ftloader.batching.packing import Places
 from ftloader.batching.policies import AspectStyle, one_of, require
-from ftloader.batching.samplers import Order, Sampler, require_sampler
+from ftloader.batching.samplers import HoldsEpoch, Order, Sampler, require_sampler
 from ftloader.errors import PlanError
 from ftloader.sizes import Sizes
 
@@ -83,7 +83,7 @@ def _topped_up(
     return batches
 
 
-class AspectBatches:
+class AspectBatches(HoldsEpoch):
     """Batches of images of like shape, for torch's ``DataLoader(batch_sampler=...)``.
 
     What :class:`~ftloader.batching.AspectGroups` plans, without a plan: no bound on memory, and
@@ -127,16 +127,6 @@ class AspectBatches:
             row = int(np.argmin(self._sizes.kept))
             raise PlanError(f"AspectBatches: image {row} is 0 x 0, which has no aspect ratio")
         self.set_epoch(epoch)
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that the next iteration is of."""
-        return self._epoch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the iterations to come."""
-        require(self, "epoch", epoch, 0)
-        self._epoch = epoch
 
     def batches(self, epoch: int) -> list[list[int]]:
         """Return the batches of an epoch, each a list of positions in the data set."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +83,13 @@ class Batches:
     def costs(self, model: CostModel) -> Costs:
         """Return what each batch costs: float64 (B,)."""
         return np.broadcast_to(np.asarray(model.cost(self.load()), np.float64), (len(self),))
+
+    @classmethod
+    def costing(
+        cls, sizes: Sizes, stride: int, model: CostModel
+    ) -> Callable[[Sequence[Places]], Costs]:
+        """Return a function that tells what groups of rows cost: float64 (len(groups),)."""
+        return lambda groups: cls.of(groups, sizes, stride).costs(model)
 
     def entries(self, batch: int) -> Places:
         """Return the entries of one batch."""

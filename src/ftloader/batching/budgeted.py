@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ftloader.batching.cost import Costs, Load
+from ftloader.batching.cost import CostModel, Costs, Load
 from ftloader.batching.packing import Packer, Places, rounded_up
 from ftloader.batching.policies import MemoryBudget, Oversize
 from ftloader.errors import PlanError
@@ -47,7 +47,7 @@ def fitting(
         PlanError: the policy is to raise, or a sample is over the budget at any size.
     """
     here = sizes.take(served)
-    costs = alone(policy, here)
+    costs = alone(here, policy.stride, policy.cost)
     over = np.flatnonzero(~(costs <= policy.budget))
     if not over.size:
         return sizes, served, ()
@@ -95,20 +95,11 @@ def packed(sizes: Sizes, served: Places, policy: MemoryBudget) -> list[list[Plac
     return result
 
 
-def alone(policy: MemoryBudget, sizes: Sizes) -> Costs:
+def alone(sizes: Sizes, stride: int, model: CostModel) -> Costs:
     """Return what each sample costs in a batch of its own: float64 (N,)."""
-    return _alone(policy, sizes.heights, sizes.widths, sizes.boxes)
-
-
-def _alone(
-    policy: MemoryBudget,
-    heights: NDArray[np.integer],
-    widths: NDArray[np.integer],
-    boxes: NDArray[np.integer],
-) -> Costs:
-    high, wide = rounded_up(heights, policy.stride), rounded_up(widths, policy.stride)
-    costs = np.asarray(policy.cost.cost(Load(1, high, wide, boxes, boxes)), np.float64)
-    return np.broadcast_to(costs, heights.shape)
+    high, wide = rounded_up(sizes.heights, stride), rounded_up(sizes.widths, stride)
+    costs = np.asarray(model.cost(Load(1, high, wide, sizes.boxes, sizes.boxes)), np.float64)
+    return np.broadcast_to(costs, sizes.heights.shape)
 
 
 def _shrunk(sizes: Sizes, row: int, policy: MemoryBudget, sample: int) -> tuple[int, int]:
@@ -120,7 +111,8 @@ def _shrunk(sizes: Sizes, row: int, policy: MemoryBudget, sample: int) -> tuple[
     wide = np.maximum(1, sides * width // long)
     high = np.maximum(1, sides * height // long)
     boxes = np.full(long, sizes.boxes[row])
-    fits = np.flatnonzero(_alone(policy, high, wide, boxes) <= policy.budget)
+    costs = alone(Sizes.of(wide, high, boxes), policy.stride, policy.cost)
+    fits = np.flatnonzero(costs <= policy.budget)
     if not fits.size:
         raise PlanError(
             f"sample {sample} ({width} x {height}, {boxes[0]} boxes) is over the budget of "

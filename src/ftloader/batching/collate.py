@@ -91,7 +91,7 @@ def _padded(
 ) -> PaddedBatch:
     # A batch may be empty: all of its samples may have been skipped.
     dtype = samples[0].image.dtype if samples else np.uint8
-    images = np.zeros((len(samples), height, width, 3), dtype)
+    images = np.empty((len(samples), height, width, 3), dtype)
     for slot, sample in enumerate(samples):
         high, wide = sample.image.shape[:2]
         if high > height or wide > width:
@@ -101,14 +101,29 @@ def _padded(
             )
         if sample.image.dtype != images.dtype:
             raise DataError(f"{sample.key} is {sample.image.dtype}, its batch {images.dtype}")
-        images[slot, :high, :wide] = sample.image
+        pad_into(images[slot], sample.image)
+    return batch_of(images, [sample.info for sample in samples], planned)
+
+
+def pad_into(target: NDArray[Any], image: NDArray[Any]) -> None:
+    """Write an image to the upper left of a larger array, and 0 over everything else there."""
+    height, width = image.shape[:2]
+    target[:height, :width] = image
+    target[height:] = 0
+    target[:height, width:] = 0
+
+
+def batch_of(
+    images: NDArray[Any], infos: Sequence[Any], planned: PlannedBatch | None
+) -> PaddedBatch:
+    """Return a batch of padded images, (n, H, W, 3), and what else is known of each."""
     return PaddedBatch(
         images=images,
-        sizes=np.array([sample.info.size for sample in samples], np.int32).reshape(-1, 2),
-        boxes=tuple(sample.boxes for sample in samples),
-        labels=tuple(sample.labels for sample in samples),
-        crowd=tuple(sample.crowd for sample in samples),
-        image_ids=np.array([sample.info.image_id for sample in samples], np.int64),
+        sizes=np.array([info.size for info in infos], np.int32).reshape(-1, 2),
+        boxes=tuple(info.annotations.boxes for info in infos),
+        labels=tuple(info.annotations.labels for info in infos),
+        crowd=tuple(info.annotations.crowd for info in infos),
+        image_ids=np.array([info.image_id for info in infos], np.int64),
         planned=planned,
     )
 

@@ -10,7 +10,6 @@ over the budget.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ftloader.batching.aspect import aspect_groups
 from ftloader.batching.batches import Batches
 from ftloader.batching.budgeted import Oversized, fitting, packed
-from ftloader.batching.cost import CostModel, Costs, PaddedPixels
+from ftloader.batching.cost import CostModel, PaddedPixels
 from ftloader.batching.packing import Places
 from ftloader.batching.policies import (
     AspectGroups,
@@ -202,10 +201,7 @@ def steps_of(
     none = np.zeros(0, np.int64)
     model = cost_model(policy)
     fill = policy.tail == "fill"
-
-    def costs(groups: Sequence[Places]) -> Costs:
-        return Batches.of(groups, sizes, policy.stride).costs(model)
-
+    costs = Batches.costing(sizes, policy.stride, model)
     if isinstance(policy, MemoryBudget):
         return alike(packed(sizes, served, policy), per_step, fill, costs, seed, epoch), none
     if isinstance(policy, GivenBatches):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -192,11 +192,8 @@ def rank_plans(plan: EpochPlan, world_size: int) -> list[RankPlan]:
 
 def _cut(plan: EpochPlan, wanted: int) -> tuple[list[Places], list[bool], list[int]]:
     """Split the batches of every step into as many as are wanted."""
-    model, stride = plan.cost_model, plan.policy.stride
-
-    def costs(parts: Sequence[Places]) -> Costs:
-        return Batches.of(parts, plan.sizes, stride).costs(model)
-
+    model = plan.cost_model
+    costs = Batches.costing(plan.sizes, plan.policy.stride, model)
     known = plan.batches.costs(model)
     groups: list[Places] = []
     flags: list[bool] = []

@@ -7,15 +7,13 @@ the same plan again; a step's samples still do not depend on how many ranks ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from ftloader.batching.batches import Batches
 from ftloader.batching.budgeted import fitting
-from ftloader.batching.cost import Costs
-from ftloader.batching.packing import Places
 from ftloader.batching.plan import EpochPlan, steps_of
 from ftloader.batching.policies import GivenBatches, MemoryBudget, Policy
 from ftloader.batching.steps import in_order
@@ -100,10 +98,7 @@ def without(plan: EpochPlan, step: int, served: Iterable[int]) -> EpochPlan:
         if not plan.repeats[batch]
         for group in (plan.batches.entries(batch),)
     ]
-
-    def costs(groups: Sequence[Places]) -> Costs:
-        return Batches.of(groups, plan.sizes, plan.policy.stride).costs(plan.cost_model)
-
+    costs = Batches.costing(plan.sizes, plan.policy.stride, plan.cost_model)
     groups = [group for group in later if len(group)]
     steps = in_order(groups, plan.batches_per_step, plan.policy.tail == "fill", costs)
     kept = [plan.batches.entries(batch) for batch in range(cut)]

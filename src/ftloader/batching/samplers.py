@@ -186,7 +186,26 @@ class Distributed:
         return whole + (rest > 0 and not self.drop_last)
 
 
-class EpochSampler:
+class HoldsEpoch:
+    """The epoch that an iterable is of: the convention of torch's samplers.
+
+    Thread safety: whoever iterates reads the epoch once, at the beginning.
+    """
+
+    _epoch: int
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next iteration is of."""
+        return self._epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the iterations to come."""
+        require(self, "epoch", epoch, 0)
+        self._epoch = epoch
+
+
+class EpochSampler(HoldsEpoch):
     """A sampler that holds an epoch, to be iterated: the convention of torch's samplers.
 
     ::
@@ -214,16 +233,6 @@ class EpochSampler:
         require_sampler(self, sampler)
         self.sampler = sampler
         self.set_epoch(epoch)
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that the next iteration is of."""
-        return self._epoch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the iterations to come."""
-        require(self, "epoch", epoch, 0)
-        self._epoch = epoch
 
     def __len__(self) -> int:
         return len(self.sampler)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ftloader.batching.buffers import Buffer, BufferPool
+from ftloader.batching.collate import pad_into
 from ftloader.batching.ranks import PlannedBatch
 from ftloader.batching.serving import Place
 from ftloader.errors import DataError, summary
@@ -146,7 +147,7 @@ class Fill:
             if self._dtype is None or assembly.buffer is None:
                 return sample
             self._write(assembly, place, sample)
-            return without_pixels(sample)
+            return sample.info  # its pixels lie in the batch already
         return None
 
     def _write(self, assembly: Assembly, place: Place, sample: Any) -> None:
@@ -158,17 +159,7 @@ class Fill:
             )
         assert assembly.buffer is not None
         shape = (len(planned), planned.height, planned.width, 3)
-        target = assembly.buffer.array(shape, self._dtype)[place.slot]
-        height, width = image.shape[:2]
-        target[:height, :width] = image
-        # Whatever the last batch left here.
-        target[height:] = 0
-        target[:height, width:] = 0
-
-
-def without_pixels(sample: Any) -> Any:
-    """Return what is known of a sample whose pixels lie in a batch already."""
-    return sample.info
+        pad_into(assembly.buffer.array(shape, self._dtype)[place.slot], image)
 
 
 def _record(slot: Slot, error: Exception) -> FailureRecord:

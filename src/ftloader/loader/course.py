@@ -81,7 +81,7 @@ def shrunk(course: Course, policy: Policy, mine: RankPlan, step: int) -> Course:
         )
     now = course.last_budget or policy.budget
     sizes = mine.plan.sizes.take(mine.plan.batches.members)
-    least = float(alone(policy, sizes).max(initial=0.0))
+    least = float(alone(sizes, policy.stride, policy.cost).max(initial=0.0))
     budget = max(now * SHRINK, least)
     if budget >= now:
         raise PlanError(

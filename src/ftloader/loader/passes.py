@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from ftloader.batching.buffers import BufferPool
-from ftloader.batching.collate import PaddedBatch
+from ftloader.batching.collate import PaddedBatch, batch_of
 from ftloader.batching.ranks import PlannedBatch
 from ftloader.batching.serving import Gathered
 from ftloader.engine.base import Run
@@ -195,15 +195,7 @@ class Pass(Iterator[Any]):
         if len(kept) < len(planned):
             images = images[kept]
         infos = [assembly.samples[slot] for slot in kept]
-        return PaddedBatch(
-            images=images,
-            sizes=np.array([info.size for info in infos], np.int32).reshape(-1, 2),
-            boxes=tuple(info.annotations.boxes for info in infos),
-            labels=tuple(info.annotations.labels for info in infos),
-            crowd=tuple(info.annotations.crowd for info in infos),
-            image_ids=np.array([info.image_id for info in infos], np.int64),
-            planned=planned,
-        )
+        return batch_of(images, infos, planned)
 
 
 class _Wanted:

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from ftloader.batching import (
     AspectGroups,
-    Batches,
-    CostModel,
     EpochPlan,
     FixedSize,
     MemoryBudget,
     Policy,
     plan_epoch,
 )
-from ftloader.batching.cost import Costs
+from ftloader.batching.budgeted import alone
 from ftloader.batching.samplers import Shuffled
 from ftloader.errors import PlanError
 from ftloader.planreport.costs import Cost, find_cost, read_budget
@@ -93,7 +91,7 @@ class Epoch:
     def _refuse_oversized(self) -> None:
         """Name what is over the budget as people know it, before the planner counts it."""
         budget, served = self.budget, np.flatnonzero(self.sizes.kept)
-        costs = alone(self.sizes, self.options.stride, budget.model)
+        costs = alone(self.sizes.take(served), self.options.stride, budget.model)
         over = np.count_nonzero(costs > budget.amount)
         if over:
             worst = served[costs.argmax()]
@@ -129,12 +127,6 @@ def policy(name: PolicyName, options: Options, budget: Budget) -> Policy:
     return AspectGroups(size, style=name, stride=stride, tail=tail)
 
 
-def alone(sizes: Sizes, stride: int, model: CostModel) -> Costs:
-    """Return what each sample that is served costs by itself: float64."""
-    kept = sizes.take(np.flatnonzero(sizes.kept))
-    return Batches.cut(np.arange(len(kept)), np.arange(len(kept) + 1), kept, stride).costs(model)
-
-
 def _needed(options: Options, cost: Cost, sizes: Sizes, original: Sizes) -> Budget:
     """Return what two aspect groups need at their peak: what a user of them must have today."""
     size, stride = options.batch_size, options.stride
@@ -144,7 +136,8 @@ def _needed(options: Options, cost: Cost, sizes: Sizes, original: Sizes) -> Budg
     if not len(plan):
         plan = plan_epoch(sizes, replace(groups, style="mmdet"), original=original)
     peak = float(plan.batches.costs(cost.model).max())
-    single = float(alone(sizes, stride, cost.model).max())
+    kept = sizes.take(np.flatnonzero(sizes.kept))
+    single = float(alone(kept, stride, cost.model).max())
     if not max(single, peak) > 0:
         raise PlanError(f"plan: by --cost {options.cost} nothing costs anything; give a --budget")
     origin = f"what two aspect groups of {size} images need at their peak"
