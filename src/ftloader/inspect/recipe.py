@@ -7,12 +7,11 @@ import os
 import sys
 from typing import Any
 
-from ftloader.detection import CocoFolder
 from ftloader.detection.transforms import Transform
 from ftloader.errors import DataError, summary
 
 
-def find_recipe(name: str, dataset: CocoFolder) -> Transform[Any]:
+def find_recipe(name: str, dataset: Any, command: str = "inspect") -> Transform[Any]:
     """Return a recipe.
 
     Args:
@@ -23,15 +22,15 @@ def find_recipe(name: str, dataset: CocoFolder) -> Transform[Any]:
     Raises:
         DataError: it names no recipe; the message says why, or lists the names.
     """
-    check_name(name)
+    check_name(name, command)
     if ":" in name:
-        return _own(name, dataset)
+        return _own(name, dataset, command)
     from ftloader.detection.transforms.recipes import RECIPES
 
     return RECIPES[name](dataset)
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, command: str = "inspect") -> None:
     """Refuse a name that no recipe can have, before any data is read.
 
     Raises:
@@ -42,12 +41,12 @@ def check_name(name: str) -> None:
     module, colon, attribute = name.partition(":")
     if name not in RECIPES and not (colon and module and attribute):
         raise DataError(
-            f"inspect: there is no recipe {name!r}; choose one of {', '.join(RECIPES)}, "
+            f"{command}: there is no recipe {name!r}; choose one of {', '.join(RECIPES)}, "
             f"or your own as module:recipe"
         )
 
 
-def _own(name: str, dataset: CocoFolder) -> Transform[Any]:
+def _own(name: str, dataset: Any, command: str) -> Transform[Any]:
     module, _, attribute = name.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -60,7 +59,7 @@ def _own(name: str, dataset: CocoFolder) -> Transform[Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a module may even exit
-        raise DataError(f"inspect: recipe {name!r} cannot be had: {summary(error)}") from error
+        raise DataError(f"{command}: recipe {name!r} cannot be had: {summary(error)}") from error
     if not isinstance(found, Transform):
-        raise DataError(f"inspect: recipe {name!r} is {type(found).__name__}, not a transform")
+        raise DataError(f"{command}: recipe {name!r} is {type(found).__name__}, not a transform")
     return found

@@ -21,10 +21,10 @@ from numpy.typing import DTypeLike
 from ftloader.batching.buffers import Buffer, BufferPool
 from ftloader.batching.collate import pad_into
 from ftloader.batching.ranks import PlannedBatch
-from ftloader.batching.serving import Place
+from ftloader.batching.serving import Place, Serve
 from ftloader.errors import DataError, summary
 from ftloader.policy import FailureRecord, OnError
-from ftloader.safety import ThreadSafety, declared
+from ftloader.safety import ThreadSafety
 
 
 class Assembly:
@@ -86,7 +86,8 @@ class Fill:
 
     Args:
         op: called with position and number of the draw, yields one sample or none.
-        fit: called with a sample and the planned width and height where the two differ.
+        fit: called with a sample and the planned width and height where the two differ; None
+            refuses such a sample.
         dtype: of the images; None where nothing is written.
         on_error: ``"skip"`` leaves a failing sample's slot empty and keeps a record.
         failed: called with the record of each sample that was skipped.
@@ -98,14 +99,13 @@ class Fill:
     def __init__(
         self,
         op: Callable[[tuple[int, int]], Iterable[Any]],
-        fit: Callable[[Any, tuple[int, int]], Any],
+        fit: Callable[[Any, tuple[int, int]], Any] | None,
         dtype: DTypeLike | None,
         on_error: OnError,
         failed: Callable[[FailureRecord], None],
         finish: Callable[[Assembly], Any],
     ) -> None:
-        self._op = op
-        self._fit = fit
+        self._serve = Serve(op, fit)
         self._dtype = None if dtype is None else np.dtype(dtype)
         self._skip = on_error == "skip"
         self._failed = failed
@@ -114,13 +114,13 @@ class Fill:
     @property
     def thread_safety(self) -> ThreadSafety | None:
         """What the operation says of itself."""
-        return declared(self._op)
+        return self._serve.thread_safety
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Fill:
         """Return one for another thread: an operation of its own, everything else shared."""
         on_error: OnError = "skip" if self._skip else "raise"
-        op = copy.deepcopy(self._op, memo)
-        return Fill(op, self._fit, self._dtype, on_error, self._failed, self._finish)
+        op = copy.deepcopy(self._serve.op, memo)
+        return Fill(op, self._serve.fit, self._dtype, on_error, self._failed, self._finish)
 
     def __call__(self, slot: Slot) -> Generator[Any]:
         """Yield the batch, or nothing if other slots are still to be filled.
@@ -140,14 +140,11 @@ class Fill:
             yield self._finish(assembly)
 
     def _made(self, assembly: Assembly, place: Place) -> Any:
-        for sample in self._op(place.which):
-            height, width = sample.image.shape[:2]
-            if (width, height) != place.size:
-                sample = self._fit(sample, place.size)
+        for served in self._serve(place):
             if self._dtype is None or assembly.buffer is None:
-                return sample
-            self._write(assembly, place, sample)
-            return sample.info  # its pixels lie in the batch already
+                return served.sample
+            self._write(assembly, place, served.sample)
+            return served.sample.info  # its pixels lie in the batch already
         return None
 
     def _write(self, assembly: Assembly, place: Place, sample: Any) -> None:

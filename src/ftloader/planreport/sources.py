@@ -111,12 +111,9 @@ def open_source(options: Options) -> Source:
             raise PlanError(f"plan: --split goes with a COCO folder; {path.name} is a file")
         dataset = read_sizes(path)
         names: Sequence[str] = dataset.names
-        original = dataset.columns
     elif path.is_dir():
         dataset = open_coco(path, options.split or None)
-        index = dataset.index
-        names = index.file_names
-        original = Sizes.of(index.widths, index.heights, np.diff(index.offsets))
+        names = dataset.index.file_names
     else:
         raise DataError(f"plan: there is no file or folder {options.data!r}")
     title = path.absolute().name + (f", {options.split}" if options.split else "")
@@ -126,16 +123,12 @@ def open_source(options: Options) -> Source:
             f"plan: recipe {options.recipe!r} looks at objects, which {path.name} does not have; "
             f"give a COCO folder"
         )
-    return Source(title, dataset, names, original, recipe, made_by)
+    return Source(title, dataset, names, dataset.sizes(), recipe, made_by)
 
 
 def _recipe(options: Options, dataset: Any) -> tuple[Transform[Any] | None, str]:
     if options.recipe:
-        try:
-            found = find_recipe(options.recipe, dataset)
-        except DataError as error:  # it was another command's to look for recipes
-            raise PlanError(f"plan: {str(error).removeprefix('inspect: ')}") from error
-        return found, f"recipe {options.recipe}"
+        return find_recipe(options.recipe, dataset, "plan"), f"recipe {options.recipe}"
     if options.resize:
         width, height = options.resize
         return Resize(options.resize), f"resized into {width} x {height}"
