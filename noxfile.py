@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Tuple
+from typing import Iterable, Tuple
 
 import nox
 
@@ -23,13 +23,17 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 from interpreters import cache, cli, ensure, find, talk  # noqa: E402
-from interpreters.table import INTERPRETERS, Interpreter, InterpreterError  # noqa: E402
+from interpreters.table import INTERPRETERS, Interpreter, InterpreterError, get  # noqa: E402
 
 nox.needs_version = ">=2024.4.15"
 nox.options.sessions = ["tests", "lint", "types"]
 
 MAIN = INTERPRETERS["3.12"]
-PATH_OPTIONS = ("--data", "--out", "--real-data", "--report", "--cache")
+EVERY = tuple(INTERPRETERS.values())
+# The others are measured beside their twins, where they were made; nothing is tested on them.
+TESTED = tuple(interpreter for interpreter in EVERY if not interpreter.twin)
+MORE_EXPERIMENTS = ("sharing", "head_of_line", "object_store", "memory")
+PATH_OPTIONS = ("--data", "--out", "--real-data", "--report", "--cache", "--continue")
 SHAREABLE_TESTS = (
     "tests/detection",
     "tests/conformance",
@@ -77,7 +81,7 @@ BASE = Environment("", packages=("pytest-run-parallel",))
 TORCH = Environment(
     "-torch",
     extras=("report", "spdl", "torch"),
-    packages=("pytest-run-parallel", "spdl-io"),
+    packages=("pytest-run-parallel", "spdl-io", "torchdata"),
 )
 # The references' versions belong together and hold nobody else's back.
 ORACLE = Environment("-oracle", packages=tuple(requirements("oracle.in")), pins="oracle")
@@ -194,6 +198,8 @@ def per_interpreter(interpreter: Interpreter) -> None:
     """Register the sessions that exist once per interpreter."""
     name = interpreter.name
     condition = "" if interpreter.required else " (skipped where none is found)"
+    if interpreter.twin:
+        condition = f" (with {interpreter.twin}'s flags; built first where there is none)"
 
     @session(f"tests-{name}", f"Run the test suite on CPython {name}{condition}.")
     def tests(session: nox.Session) -> None:
@@ -232,23 +238,39 @@ def parallel(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", *SHAREABLE_TESTS, *threads, *posargs(session), env=clean())
 
 
-def run_bench(session: nox.Session, pythons: "list[str]", experiment: str = "scaling") -> None:
-    """Run an experiment on the interpreters given, with the first one in charge."""
+def run_bench(
+    session: nox.Session, pythons: "list[str]", experiment: str = "scaling", named: bool = False
+) -> None:
+    """Run an experiment on the interpreters given, with the first one in charge.
+
+    ``named``: the experiment's name is the first word after ``--``.
+    """
     chosen = [word for python in pythons for word in ("--interpreter", python)]
     script = f"experiments/{experiment}/run.py"
-    session.run(pythons[0], script, *chosen, *posargs(session), env=clean())
+    arguments = posargs(session)[named:]
+    session.run(pythons[0], script, *chosen, *arguments, env=clean())
 
 
-def every_python(session: nox.Session) -> "list[str]":
-    """Return the python of each interpreter that can be had."""
+def every_python(session: nox.Session, among: "Iterable[Interpreter]" = EVERY) -> "list[str]":
+    """Return the python of each interpreter that can be had.
+
+    One that is for measuring only takes part where it is there already: a bench compiles nothing.
+    """
     pythons = []
-    for interpreter in INTERPRETERS.values():
+    for interpreter in among:
+        name = interpreter.name
         try:
-            ensure.ensure(interpreter)
+            there = ensure.already(interpreter) if interpreter.twin else ensure.ensure(interpreter)
         except InterpreterError as error:
             if interpreter.required:
                 session.error(str(error))
-            session.log(f"without CPython {interpreter.name}: {error}")
+            session.log(f"without CPython {name}: {error}")
+            continue
+        if there is None:
+            session.log(
+                f"without CPython {name} of {interpreter.twin}'s release; make it once, in about "
+                f"4 minutes: ./noxw -s interpreters -- {name}"
+            )
             continue
         pythons.append(python_for(session, interpreter, BASE))
     return pythons
@@ -266,8 +288,8 @@ def require_ffmpeg(session: nox.Session) -> None:
 @session("tests", "Run the test suite on every interpreter: tests-3.12, tests-3.13t, tests-3.14t.")
 def tests(session: nox.Session) -> None:
     """Queue the sessions of all interpreters; each reports for itself."""
-    for name in INTERPRETERS:
-        session.notify(f"tests-{name}")
+    for interpreter in TESTED:
+        session.notify(f"tests-{interpreter.name}")
 
 
 for _interpreter in INTERPRETERS.values():
@@ -276,14 +298,31 @@ for _interpreter in INTERPRETERS.values():
 
 @session("bench", "Measure how threads scale, all interpreters and GIL modes side by side.")
 def bench(session: nox.Session) -> None:
-    """Run the arms of all interpreters in one interleaved experiment."""
-    run_bench(session, every_python(session))
+    """Run the arms of all interpreters in one interleaved experiment; -- --check for regressions.
+
+    -- --check measures an earlier commit beside the working tree and fails where that was faster.
+    """
+    pythons = every_python(session)
+    if "--check" in session.posargs:
+        chosen = [word for python in pythons for word in ("--interpreter", python)]
+        session.run(pythons[0], "-m", "ftloader.lab.guard", *chosen, *posargs(session), env=clean())
+        return
+    run_bench(session, pythons)
 
 
 @session("bench-engine", "Measure what the engine costs, beside SPDL and the bare parts, all arms.")
 def bench_engine(session: nox.Session) -> None:
     """Ten blocks; -- --quick for a smoke run."""
     run_bench(session, every_python(session), "engine_overhead")
+
+
+@session("bench-more", "Measure what one of these shows: " + ", ".join(MORE_EXPERIMENTS) + ".")
+def bench_more(session: nox.Session) -> None:
+    """Ten blocks: -- NAME, and --quick behind it for a smoke run."""
+    name = session.posargs[0] if session.posargs else "none"
+    if name not in MORE_EXPERIMENTS:
+        session.error(f"give one of {', '.join(MORE_EXPERIMENTS)} after --, not {name}")
+    run_bench(session, every_python(session), name, named=True)
 
 
 @session(
@@ -318,6 +357,16 @@ def bench_transforms(session: nox.Session) -> None:
 
 
 @session(
+    "bench-peers",
+    "Measure loaders on the same work: ours, torch, torchdata, SPDL, bare pools (4.6 GB once).",
+)
+def bench_peers(session: nox.Session) -> None:
+    """Ten blocks take hours; -- --blocks N for fewer, --cells NAME,NAME for a part of it."""
+    pythons = [python_for(session, INTERPRETERS[name], TORCH) for name in ("3.12", "3.13t")]
+    run_bench(session, pythons, "peers")
+
+
+@session(
     "thread-safety",
     "Audit transforms, ours and those of mmcv, mmdet, torchvision, albumentations (4.6 GB once).",
 )
@@ -348,22 +397,30 @@ def dynamic_batching(session: nox.Session) -> None:
 @session("soak", "End runs in every way, 1,000 times on each interpreter (long).")
 def soak(session: nox.Session) -> None:
     """Each way a number of times in processes of its own; -- --repeat N for another number."""
-    for python in every_python(session):
+    for python in every_python(session, TESTED):
         session.run(python, "tests/soak/soak.py", *posargs(session), env=clean())
 
 
 @session("soak-loader", "Read 10,000 batches from loaders in rough weather, on each interpreter.")
 def soak_loader(session: nox.Session) -> None:
     """Failing and slow samples, kept batches, broken-off epochs; -- --batches N for more."""
-    for python in every_python(session):
+    for python in every_python(session, TESTED):
         session.run(python, "tests/soak/loader.py", *posargs(session), env=clean())
 
 
-@session("report", "Write the report anew from result files: ./noxw -s report -- RESULTS.")
+@session("bundle", "Pack experiments for a machine without network or compiler (docs/offline.md).")
+def bundle(session: nox.Session) -> None:
+    """-- --interpreters 3.12,3.13t --experiments scaling chooses; archives go to dist."""
+    arguments = posargs(session)
+    session.run(sys.executable, "tools/bundle", *arguments, external=True, env=clean())
+
+
+@session("report", "Write the report site and experiments/REPORT.md; -- RESULTS for one report.")
 def report(session: nox.Session) -> None:
-    """Needs no new measurement."""
+    """Needs no new measurement; -- --compare A B puts two result sets beside each other."""
     python = python_for(session, MAIN, BASE)
-    session.run(python, "-m", "ftloader", "report", *posargs(session), env=clean())
+    asked = posargs(session) or ["--site"]
+    session.run(python, "-m", "ftloader", "report", *asked, env=clean())
 
 
 @session("lint", "Check style, format, the workflows' schema and the shell wrapper.")
@@ -374,7 +431,8 @@ def lint(session: nox.Session) -> None:
     session.run(python, "-m", "ruff", "format", "--check", ".", env=clean())
     schema = ("--builtin-schema", "vendor.github-workflows")
     session.run(python, "-m", "check_jsonschema", *schema, *WORKFLOWS, env=clean())
-    session.run("sh", "-n", "noxw", external=True)
+    for script in ("noxw", "tools/bundle/run.sh"):
+        session.run("sh", "-n", script, external=True)
     session.run("bash", "-n", ".ci/run", external=True)
 
 
@@ -387,14 +445,18 @@ def types(session: nox.Session) -> None:
 
 @session("interpreters", "Find or make every interpreter and show where each is.")
 def interpreters(session: nox.Session) -> None:
-    """A missing optional one is shown; a missing required one fails."""
+    """A missing optional one is shown; a missing required one, or one named after --, fails."""
+    try:
+        asked = [get(name) for name in session.posargs]
+    except InterpreterError as error:
+        session.error(str(error))
     failed = []
-    for interpreter in INTERPRETERS.values():
+    for interpreter in dict.fromkeys([*TESTED, *asked]):
         try:
             ensure.ensure(interpreter)
         except InterpreterError as error:
             session.log(str(error))
-            failed += [interpreter.name] if interpreter.required else []
+            failed += [interpreter.name] if interpreter.required or interpreter in asked else []
     print(cli.table())
     if failed:
         session.error(f"cannot be had: {', '.join(failed)}")

@@ -1,7 +1,10 @@
 """Writes the constraints files anew: ``python tools/update_constraints.py`` (needs uv).
 
+Names of interpreters after it write theirs alone: ``python tools/update_constraints.py 3.13``.
+
 One file per interpreter, names and exact versions only, wheels only. Versions in ``PINNED`` are
-the same on every interpreter, because digests of results are compared between them.
+the same on every interpreter, because digests of results are compared between them. What is only
+measured beside its twin keeps to all of the twin's versions for which it has wheels.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import List
+from typing import List, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -30,7 +33,7 @@ PINNED = (
 # The oracle session compares with what the others compute: the same NumPy and Pillow.
 PINNED_ORACLE = tuple(pin for pin in PINNED if not pin.startswith("spdl-io"))
 # What sessions install besides the project's own groups and extras.
-TOOLS = ("hatchling", "editables", "pytest-run-parallel")
+TOOLS = ("hatchling", "editables", "pytest-run-parallel", "torchdata==0.11.0")
 HEADER = "# {what}. Written by tools/update_constraints.py; do not edit.\n"
 
 
@@ -40,22 +43,35 @@ def main() -> int:
     if uv is None:
         print("uv is needed: ./noxw -s constraints", file=sys.stderr)
         return 1
-    project = [str(ROOT / "pyproject.toml"), "--all-extras", "--group", "dev"]
-    for wanted in table.INTERPRETERS.values():
-        try:
-            where = ["--python", ensure.ensure(wanted).path]
-        except table.InterpreterError:
-            if wanted.required:
-                raise
-            where = _imagined(wanted)
-        lines = _compile(uv, [*project, *where], [*PINNED, *TOOLS])
-        _write(f"{wanted.name}.txt", f"What sessions on CPython {wanted.name} install", lines)
+    try:
+        chosen = [table.get(name) for name in sys.argv[1:]]
+    except table.InterpreterError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for wanted in chosen or table.INTERPRETERS.values():
+        _write_sessions(uv, wanted)
+    if chosen:
+        return 0
     _write_oracle(uv)
     for name in ("3.12", "3.13t"):
         _write_libraries(uv, name)
     lines = _compile(uv, ["--universal", "--python-version", "3.9"], ["nox", "uv"])
     _write("nox.txt", "What ./noxw installs, on any Python from 3.9", lines)
     return 0
+
+
+def _write_sessions(uv: str, wanted: table.Interpreter) -> None:
+    """Write what the sessions on one interpreter install."""
+    project = [str(ROOT / "pyproject.toml"), "--all-extras", "--group", "dev"]
+    try:
+        where = _imagined(wanted) if wanted.twin else ["--python", ensure.ensure(wanted).path]
+    except table.InterpreterError:
+        if wanted.required:
+            raise
+        where = _imagined(wanted)
+    keep = _lines(f"{wanted.twin}.txt") if wanted.twin else []
+    lines = _compile(uv, [*project, *where], [*PINNED, *TOOLS], keep)
+    _write(f"{wanted.name}.txt", f"What sessions on CPython {wanted.name} install", lines)
 
 
 def _write_oracle(uv: str) -> None:
@@ -88,20 +104,21 @@ def _imagined(wanted: table.Interpreter) -> List[str]:
     return ["--python-version", version, "--python-platform", "x86_64-manylinux_2_28"]
 
 
-def _compile(uv: str, options: List[str], requirements: List[str]) -> str:
-    with tempfile.NamedTemporaryFile("w", suffix=".in") as file:
-        file.write("\n".join(requirements) + "\n")
-        file.flush()
-        command = [uv, "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--upgrade"]
+def _compile(uv: str, options: List[str], requirements: List[str], keep: Sequence[str] = ()) -> str:
+    """Return the resolved lines; versions in ``keep`` stay wherever they can."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answer = Path(folder, "asked.in"), Path(folder, "answer.txt")
+        asked.write_text("\n".join(requirements) + "\n", encoding="utf-8")
+        # uv prefers the versions that the file it is to write holds already.
+        answer.write_text("".join(f"{line}\n" for line in keep), encoding="utf-8")
+        command = [uv, "pip", "compile", "--quiet", "--no-annotate", "--no-header"]
         command += ["--only-binary", ":all:", "--no-emit-index-url", "--no-emit-find-links"]
-        done = subprocess.run(
-            [*command, *options, file.name],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            check=True,
+        command += ["--output-file", str(answer), *([] if keep else ["--upgrade"])]
+        subprocess.run(
+            [*command, *options, str(asked)], cwd=ROOT, stdout=subprocess.DEVNULL, check=True
         )
+        lines = sorted(answer.read_text(encoding="utf-8").splitlines())
     # The project itself is no constraint.
-    lines = done.stdout.decode().splitlines()
     return "".join(f"{line}\n" for line in lines if not line.startswith(("ftloader", "-e", "#")))
 
 

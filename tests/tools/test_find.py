@@ -102,7 +102,9 @@ def test_the_cache_follows_xdg_but_not_a_relative_path(
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(InterpreterError, match=r"unknown interpreter '3\.1': choose 3\.12, 3\.13t"):
+    with pytest.raises(
+        InterpreterError, match=r"unknown interpreter '3\.1': choose 3\.12, 3\.13, 3\.13t"
+    ):
         get("3.1")
 
 

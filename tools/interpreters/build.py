@@ -1,10 +1,11 @@
 """Builds a CPython from its release source, once per user, into our own cache.
 
 The build is plain: ``configure --disable-gil`` and nothing else, no PGO and no LTO, so that it
-compares with another plain build and takes minutes instead of half an hour. What is installed is
-staged and then moved into its place by one rename. An interrupted build goes on where it stopped;
-where what is left of it does not compile, it starts again from a clean tree. Two builds at once
-take turns, and the second uses what the first has made.
+compares with another plain build and takes minutes instead of half an hour. Its twin with the GIL
+is built from the same tarball in the same way, without that option. What is installed is staged and
+then moved into its place by one rename. An interrupted build goes on where it stopped; where what
+is left of it does not compile, it starts again from a clean tree. Two builds at once take turns,
+and the second uses what the first has made.
 """
 
 from __future__ import annotations

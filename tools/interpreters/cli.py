@@ -6,7 +6,7 @@ import argparse
 from typing import List, Optional
 
 from . import ensure, find, probe, talk
-from .table import INTERPRETERS, InterpreterError, get
+from .table import INTERPRETERS, Interpreter, InterpreterError, get
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -39,7 +39,7 @@ def table() -> str:
     rows = [("name", "version", "from", "path")]
     for wanted in INTERPRETERS.values():
         try:
-            found: Optional[probe.Found] = find.find(wanted, [])
+            found = _look(wanted)
         except InterpreterError as error:
             rows.append((wanted.name, "-", wanted.variable, str(error)))
             continue
@@ -53,8 +53,17 @@ def table() -> str:
     )
 
 
+def _look(wanted: Interpreter) -> Optional[probe.Found]:
+    if not wanted.twin:
+        return find.find(wanted, [])
+    twin = find.find(get(wanted.twin), [])
+    return None if twin is None else find.beside(wanted, twin, [])
+
+
 def _missing(name: str) -> str:
     wanted = INTERPRETERS[name]
+    if wanted.twin:
+        return f"not found; for measuring beside {wanted.twin}; ensure builds it"
     if wanted.debian:
         return "not found; ensure downloads or builds it"
     return "not found; ensure downloads it where it can" + (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from . import build, find, probe, talk
-from .table import Interpreter, InterpreterError
+from .table import Interpreter, InterpreterError, get
 
 UV_TIMEOUT_S = 600.0
 
@@ -21,7 +21,31 @@ def ensure(wanted: Interpreter) -> probe.Found:
         InterpreterError: it cannot be had; the message says what was tried and what to do.
     """
     if wanted.name not in _known:
-        _known[wanted.name] = _ensure(wanted)
+        _known[wanted.name] = _ensure_beside(wanted) if wanted.twin else _ensure(wanted)
+    return _known[wanted.name]
+
+
+def already(wanted: Interpreter) -> Optional[probe.Found]:
+    """Return an interpreter that is for measuring only, if there is one; makes none.
+
+    What is returned is what :func:`ensure` returns from then on. It may have other flags than its
+    twin; a line says so.
+
+    Raises:
+        InterpreterError: the environment variable names something else, or the twin cannot be had.
+    """
+    if wanted.name not in _known:
+        twin = ensure(get(wanted.twin))
+        found = find.beside(wanted, twin, [])
+        if found is None:
+            return None
+        differs = probe.differing_flags(found, twin)
+        if differs:
+            talk.say(
+                f"{wanted.name} ({found.path}) was not built as {wanted.twin} was ({differs}): "
+                "reports mark the two as not comparable"
+            )
+        _known[wanted.name] = found
     return _known[wanted.name]
 
 
@@ -41,11 +65,42 @@ def _ensure(wanted: Interpreter) -> probe.Found:
         raise InterpreterError(_in_vain(wanted, tried, str(error))) from error
 
 
+def _ensure_beside(wanted: Interpreter) -> probe.Found:
+    """Find or make an interpreter of its twin's release and flags."""
+    twin = ensure(get(wanted.twin))
+    exact = wanted.pinned(twin.number)
+    tried: List[str] = []
+    found = find.beside(wanted, twin, tried)
+    if found is not None and found.origin == wanted.variable:
+        return found
+    # A build here is plain; another kind of twin can only have come from where its like are.
+    plain = not any(value is True for _, value in twin.flags)
+    if not plain and _differs(found, twin) and _uv_install(exact, tried):
+        found = find.beside(wanted, twin, tried)
+    if plain and _differs(found, twin):
+        try:
+            found = build.build(exact, tried)
+        except (InterpreterError, OSError) as error:
+            raise InterpreterError(_in_vain(exact, tried, str(error))) from error
+    if found is None or _differs(found, twin):
+        reason = (
+            f"no CPython {twin.number} with the GIL and the flags of {wanted.twin} ({twin.path}), "
+            "which is not a plain build"
+        )
+        raise InterpreterError(_in_vain(exact, tried, reason))
+    return found
+
+
+def _differs(found: Optional[probe.Found], twin: probe.Found) -> bool:
+    return found is None or probe.differing_flags(found, twin) != ""
+
+
 def _in_vain(wanted: Interpreter, tried: List[str], reason: str) -> str:
     """Return the one message that ends a search in vain."""
     steps = "\n".join(f"  - {line}" for line in tried)
+    version = wanted.release if wanted.exact else wanted.name
     return (
-        f"{reason}. Install CPython {wanted.name}, or set {wanted.variable} to its path. "
+        f"{reason}. Install CPython {version}, or set {wanted.variable} to its path. "
         f"Looked at:\n{steps}"
     )
 
@@ -56,9 +111,10 @@ def _uv_install(wanted: Interpreter, tried: List[str]) -> bool:
     if uv is None:
         tried.append("uv python install: uv is not installed")
         return False
-    talk.say(f"no CPython {wanted.name} found; asking uv to download it")
+    version = wanted.release if wanted.exact else wanted.name
+    talk.say(f"no CPython {version} found; asking uv to download it")
     process = subprocess.Popen(
-        [uv, "python", "install", "--no-bin", wanted.name],
+        [uv, "python", "install", "--no-bin", version],
         # One try: without the network the next source is as good.
         env={**probe.clean_environment(), "UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": "30"},
         stdin=subprocess.DEVNULL,

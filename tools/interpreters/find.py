@@ -32,19 +32,47 @@ def find(wanted: Interpreter, tried: List[str]) -> Optional[probe.Found]:
         why = found if isinstance(found, str) else probe.mismatch(found, wanted)
         if why is not None or isinstance(found, str):
             raise InterpreterError(
-                f"{wanted.variable}={named} {why}: set it to a CPython {wanted.name} or unset it"
+                f"{wanted.variable}={named} {why}: set it to a CPython "
+                f"{wanted.release if wanted.exact else wanted.name} or unset it"
             )
         return found
+    return next(_search(wanted, tried), None)
+
+
+def beside(wanted: Interpreter, twin: probe.Found, tried: List[str]) -> Optional[probe.Found]:
+    """Return an interpreter to be measured beside ``twin``: of its release, or ``None``.
+
+    One with the twin's flags is preferred; where there is none, one with other flags is returned,
+    which the laboratory marks as not comparable.
+
+    Args:
+        wanted: what to look for; see :attr:`Interpreter.twin`.
+        twin: what it is measured beside.
+        tried: gets a line for each place looked at in vain.
+
+    Raises:
+        InterpreterError: the environment variable names something else.
+    """
+    exact = wanted.pinned(twin.number)
+    if os.environ.get(wanted.variable):
+        return find(exact, tried)
+    found = list(_search(exact, tried))
+    alike = [one for one in found if not probe.differing_flags(one, twin)]
+    return next(iter(alike or found), None)
+
+
+def _search(wanted: Interpreter, tried: List[str]) -> Iterator[probe.Found]:
+    """Yield every interpreter that is ``wanted``, in the order of the places."""
     for origin, candidates in _places(wanted):
         reasons = []
         for candidate in candidates:
             found = probe.ask(candidate, origin)
             why = found if isinstance(found, str) else probe.mismatch(found, wanted)
             if why is None and isinstance(found, probe.Found):
-                return found
-            reasons.append(f"{candidate} {why}")
+                yield found
+            else:
+                reasons.append(f"{candidate} {why}")
         tried.append(f"{origin}: " + ("; ".join(reasons) or "none"))
-    return None
 
 
 def uv_command() -> Optional[str]:

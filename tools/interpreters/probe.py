@@ -30,6 +30,12 @@ print("ftloader-probe:" + json.dumps({
     "level": sys.version_info[3],
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
     "implementation": sys.implementation.name,
+    "flags": {
+        "compiler options": sysconfig.get_config_var("OPT") or "",
+        "PGO": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
+        "LTO": "--with-lto" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
+        "shared libpython": bool(sysconfig.get_config_var("Py_ENABLE_SHARED")),
+    },
 }))
 """
 
@@ -45,6 +51,8 @@ class Found:
         release: false for alphas, betas and release candidates.
         implementation: ``"cpython"``, or another.
         origin: where it was found, in words.
+        flags: the build settings that change speed, by name; the laboratory compares the same
+            ones (``ftloader.runtime.build_flags``), but only once packages are installed.
     """
 
     path: str
@@ -53,11 +61,17 @@ class Found:
     release: bool
     implementation: str
     origin: str
+    flags: Tuple[Tuple[str, object], ...] = ()
+
+    @property
+    def number(self) -> str:
+        """Version without a suffix, such as ``"3.13.5"``."""
+        return ".".join(map(str, self.version))
 
     @property
     def full_version(self) -> str:
         """Version with the ``t`` of a free-threaded build, such as ``"3.13.5t"``."""
-        return ".".join(map(str, self.version)) + ("t" if self.free_threaded else "")
+        return self.number + ("t" if self.free_threaded else "")
 
 
 def clean_environment() -> Dict[str, str]:
@@ -85,6 +99,7 @@ def ask(path: str, origin: str, timeout: float = TIMEOUT_S) -> Union[Found, str]
         release=facts["level"] == "final",
         implementation=facts["implementation"],
         origin=origin,
+        flags=tuple(sorted(facts["flags"].items())),
     )
 
 
@@ -96,7 +111,15 @@ def mismatch(found: Found, wanted: Interpreter) -> Optional[str]:
         return f"is {found.full_version}"
     if not found.release:
         return f"is a pre-release of {found.full_version}"
+    if wanted.exact and found.number != wanted.release:
+        return f"is {found.full_version}, not {wanted.release}"
     return None
+
+
+def differing_flags(one: Found, other: Found) -> str:
+    """Name the build settings in which two differ, or return an empty string."""
+    its = dict(other.flags)
+    return ", ".join(name for name, value in one.flags if its.get(name) != value)
 
 
 def _run(command: List[str], timeout: float) -> Tuple[Optional[int], str]:

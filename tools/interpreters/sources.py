@@ -42,6 +42,8 @@ def fetch(wanted: Interpreter, folder: Path, tried: List[str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     prefix = "{}.{}.".format(*wanted.version)
     kept = [p for p in folder.glob("*.tar.xz") if prefix in p.name]
+    if wanted.exact:
+        kept = [p for p in kept if p.name == f"Python-{wanted.release}.tar.xz"]
     if kept:
         return max(kept, key=lambda p: cache.version_key(p.name))
     path = _from_python_org(wanted.release, folder, tried)
@@ -143,9 +145,10 @@ def debian_versions(shown: str, wanted: Interpreter) -> List[str]:
 
     Of several Debian revisions of one release only one is kept: their source tarball is the same.
     """
-    prefix = re.escape("{}.{}.".format(*wanted.version))
+    series = re.escape("{}.{}.".format(*wanted.version)) + r"\d+"
+    release = re.escape(wanted.release) if wanted.exact else series
     found: Dict[str, str] = {}
-    for version in re.findall(rf"^Version:\s*({prefix}\d+-\S+)$", shown, re.MULTILINE):
+    for version in re.findall(rf"^Version:\s*({release}-\S+)$", shown, re.MULTILINE):
         upstream = version.partition("-")[0]
         if cache.version_key(version) > cache.version_key(found.get(upstream, "")):
             found[upstream] = version

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Tuple
 
 
@@ -19,12 +19,22 @@ class Interpreter:
         required: a session on it fails when it cannot be had; otherwise the session is skipped.
         release: the CPython release that is built when none is found, or ``""`` for never.
         debian: Debian's source package of that version, or ``""`` where there is none to be had.
+        twin: the interpreter that this one is measured beside: built from the same source with
+            the same flags. Such a one is for measuring only: no other release than its twin's
+            will do, no test runs on it unasked, and nothing makes it unasked.
+        exact: whether ``release`` is the only one that will do.
     """
 
     name: str
     required: bool
     release: str = ""
     debian: str = ""
+    twin: str = ""
+    exact: bool = False
+
+    def pinned(self, release: str) -> "Interpreter":
+        """Return this interpreter with ``release`` as the only one that will do."""
+        return replace(self, release=release, exact=True)
 
     @property
     def version(self) -> Tuple[int, int]:
@@ -54,6 +64,7 @@ INTERPRETERS = {
     interpreter.name: interpreter
     for interpreter in (
         Interpreter("3.12", required=True, release="3.12.12"),
+        Interpreter("3.13", required=False, debian="python3.13", twin="3.13t"),
         Interpreter("3.13t", required=True, release="3.13.15", debian="python3.13"),
         Interpreter("3.14t", required=False),
     )
