@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": ("what an epoch's batches will be, before training", "ftloader.planreport.command"),
     "audit": ("whether threads may share a transform", "ftloader.audit.command"),
     "report": ("make a report from result files", "ftloader.lab.report"),
+    "lab": ("measure an experiment, yours or one of ours", "ftloader.lab.cli"),
     "profile": ("where a pipeline's time goes", "ftloader.observe.command"),
 }
 

@@ -19,7 +19,8 @@
     └── MeasurementError     a benchmark that must not be believed
         ├── ArmError         a process did not run in the arm that was asked for
         ├── DigestError      a parallel run produced other output than the serial run
-        └── ControlError     a control did not come out as it must
+        ├── ControlError     a control did not come out as it must
+        └── WorkerDied       a measuring process crashed or hung
 
 Messages say what was wrong, where, and what to do, in one line; the original exception is chained.
 """
@@ -146,3 +147,17 @@ class DigestError(MeasurementError):
 
 class ControlError(MeasurementError):
     """A control did not come out as it must, or is missing."""
+
+
+class WorkerDied(MeasurementError):
+    """A measuring process crashed, hung or ended without an answer.
+
+    Attributes:
+        how: what happened to it, such as "died of signal 11".
+        words: its last lines on stderr.
+    """
+
+    def __init__(self, message: str, how: str = "", words: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.how = how
+        self.words = words

@@ -11,18 +11,14 @@ from statistics import median
 from typing import Any
 
 from . import check, controls
-from .arms import Arm, flag_differences
+from .arms import Arm
+from .comparisons import baseline as baseline_of
+from .comparisons import comparisons, crossings
 from .experiment import CEILING
+from .laws import Laws, fits
 from .results import ResultFile
-from .statistics import (
-    Estimate,
-    block_ratios,
-    estimate,
-    karp_flatt_estimate,
-    sign_flip_p,
-    verdict,
-)
-from .summary import GIL_ALONE, Comparison, ControlResult, Point, Series, Subject, Summary
+from .statistics import Estimate, block_ratios, estimate, karp_flatt_estimate
+from .summary import ControlResult, Point, Series, Subject, Summary
 
 _MIB = 1 << 20
 
@@ -35,7 +31,7 @@ def summarise(file: ResultFile) -> Summary:
     """
     notes = check.result(file)
     arms = tuple(Arm.from_json(record) for record in file.header["arms"])
-    baseline = next((arm for arm in arms if not arm.free_threaded), arms[0])
+    baseline = baseline_of(arms)
     table = _Table(file)
     samples = [found for r in file.processes for found in r["workloads"].values()]
     windows = [window for found in samples for window in found["windows"]]
@@ -44,6 +40,7 @@ def summarise(file: ResultFile) -> Summary:
         status=file.status,
         arms=arms,
         baseline=baseline,
+        cores=table.cores,
         subjects=tuple(
             _subject(one, arms, baseline, table) for one in file.header["experiment"]["workloads"]
         ),
@@ -64,6 +61,9 @@ class _Table:
         self.seed = int(file.header["run"]["seed"])
         self.inside = set(file.header["run"]["threads"])
         self.counts = sorted({int(record["threads"]) for record in file.processes})
+        machine = file.header["machine"]
+        # Two logical CPUs of one core are not two cores.
+        self.cores = min(machine["cores"], machine.get("physical_cores") or machine["cores"])
         self._processes = file.processes
 
     def records(self, arm: str, threads: int) -> dict[int, Mapping[str, Any]]:
@@ -77,8 +77,21 @@ class _Table:
         found = {
             block: record["workloads"][workload].get(field)
             for block, record in self.records(arm, threads).items()
+            if workload in record["workloads"]
         }
         return {block: float(value) for block, value in found.items() if value is not None}
+
+    def ran(self, arm: str, workload: str) -> bool:
+        """Tell whether an arm measured a workload: a process pool may not be able to."""
+        own = [record["workloads"] for record in self._processes if record["arm"] == arm]
+        return not own or any(workload in found for found in own)
+
+    def best(self, arm: str, workload: str) -> dict[int, float]:
+        """Return the throughputs at the thread count with the highest median."""
+        candidates = [
+            self.values(arm, count, workload, "throughput") for count in sorted(self.inside)
+        ]
+        return max(filter(None, candidates), key=lambda one: median(one.values()), default={})
 
     def control(self, arm: str, threads: int, name: str) -> tuple[dict[int, float], int]:
         ratios, refused = {}, 0
@@ -101,8 +114,7 @@ def _subject(
 ) -> Subject:
     name = described["name"]
     series = tuple(
-        Series(arm, tuple(_point(name, arm, count, baseline.name, table) for count in table.counts))
-        for arm in arms
+        _series(name, arm, baseline.name, table) for arm in arms if table.ran(arm.name, name)
     )
     return Subject(
         name=name,
@@ -110,8 +122,24 @@ def _subject(
         about=described["about"],
         unit=described["unit"],
         series=series,
-        comparisons=tuple(_comparisons(series, table)),
+        comparisons=tuple(comparisons(series, table.seed)),
+        crossings=tuple(crossings(series, table.seed)),
     )
+
+
+def _series(name: str, arm: Arm, baseline: str, table: _Table) -> Series:
+    points = tuple(_point(name, arm, count, baseline, table) for count in table.counts)
+    return Series(arm, points, _laws(points, table))
+
+
+def _laws(points: Sequence[Point], table: _Table) -> Laws | None:
+    """Fit scaling laws to what was measured on cores of its own."""
+    usable = {
+        point.threads: point.by_block
+        for point in points
+        if not point.oversubscribed and point.threads <= table.cores and point.by_block
+    }
+    return fits(usable, table.cores, table.seed) if 1 in usable else None
 
 
 def _point(name: str, arm: Arm, threads: int, baseline: str, table: _Table) -> Point:
@@ -130,54 +158,17 @@ def _point(name: str, arm: Arm, threads: int, baseline: str, table: _Table) -> P
         by_block=rates,
         throughput=table.estimate(list(rates.values())),
         speedup=speedup,
+        ratios=by_block,
         versus=table.ratio(rates, table.values(baseline, 1, name, "throughput")),
+        versus_best=table.ratio(rates, table.best(baseline, name)),
         serial=karp_flatt_estimate(speedup, threads) if speedup and several else None,
         # Under the GIL the ceiling is one thread's rate, which work outside the GIL may exceed.
-        of_ceiling=table.ratio(by_block, ceiling) if several and not arm.gil else None,
+        of_ceiling=table.ratio(by_block, ceiling)
+        if several and arm.threaded and not arm.gil
+        else None,
         peak_mib=median(peaks.values()) / _MIB if peaks else None,
         cpu_ms=1000 * median(cpu.values()) if cpu else None,
         refused=len(table.records(arm.name, threads)) - len(rates),
-    )
-
-
-def _comparisons(series: Sequence[Series], table: _Table) -> list[Comparison]:
-    """Return the comparisons that isolate something, at the most threads within the cores."""
-    found = []
-    for off in (one for one in series if not one.arm.gil):
-        most = max((p.threads for p in off.points if not p.oversubscribed), default=1)
-        for other in series:
-            if other is off or not other.arm.gil:
-                continue
-            if other.arm.version == off.arm.version and other.arm.free_threaded:
-                about = f"{GIL_ALONE}: same binary, off against on"
-                found.append(_compare(about, off, most, other, most, table))
-            elif not other.arm.free_threaded:
-                best = other.best()
-                about = f"what a user of {other.arm.name} would gain: against its best thread count"
-                if best:
-                    found.append(_compare(about, off, most, other, best.threads, table))
-    for on in (one for one in series if one.arm.free_threaded and one.arm.gil):
-        for plain in (one for one in series if not one.arm.free_threaded):
-            about = "the price of the other version and build, one thread each, GIL on in both"
-            found.append(_compare(about, on, 1, plain, 1, table))
-    return found
-
-
-def _compare(
-    about: str, one: Series, threads: int, other: Series, others: int, table: _Table
-) -> Comparison:
-    above, below = one.at(threads), other.at(others)
-    ratios = block_ratios(above.by_block, below.by_block) if above and below else []
-    ratio = table.estimate(ratios)
-    differ = flag_differences(one.arm, other.arm)
-    return Comparison(
-        about=about,
-        above=f"{one.arm.name}, {threads} {_threads(threads)}",
-        below=f"{other.arm.name}, {others} {_threads(others)}",
-        ratio=ratio,
-        verdict=verdict(ratio) if ratio else "not resolved",
-        p_value=sign_flip_p(ratios, table.seed),
-        caveat=f"not comparable (build flags differ: {differ})" if differ else "",
     )
 
 
@@ -202,7 +193,3 @@ def _controls(file: ResultFile, arms: Sequence[Arm], table: _Table) -> list[Cont
                     )
                 )
     return found
-
-
-def _threads(count: int) -> str:
-    return "thread" if count == 1 else "threads"

@@ -1,4 +1,4 @@
-"""Arms: one interpreter in one GIL mode, and the assertion that a process really runs in it.
+"""Arms: one interpreter in one GIL mode with one kind of workers, asserted where it runs.
 
 An arm is asked for from outside (interpreter path and ``PYTHON_GIL``) and asserted from inside,
 before and after the timed part, because one import can turn the GIL on. An arm that is not what
@@ -11,8 +11,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,12 @@ _FLAG_LABELS = {
     "shared_library": "shared libpython",
 }
 _YES_NO = {"true": "yes", "false": "no", "": "none"}
+THREADS, PROCESSES = "threads", "processes"
 
 
 @dataclass(frozen=True)
 class Arm:
-    """An interpreter in a GIL mode.
+    """An interpreter in a GIL mode, and what kind of workers it has.
 
     Attributes:
         name: such as ``"3.12"`` or ``"3.13t GIL off"``.
@@ -48,6 +49,7 @@ class Arm:
         free_threaded: whether the interpreter was built without the GIL.
         gil: whether the GIL must be on.
         flags: build settings that change speed.
+        workers: ``"threads"`` of one process, or the ``"processes"`` of a pool.
     """
 
     name: str
@@ -55,6 +57,32 @@ class Arm:
     free_threaded: bool
     gil: bool
     flags: Mapping[str, str]
+    workers: str = THREADS
+
+    @property
+    def interpreter(self) -> str:
+        """The interpreter's short name, such as ``"3.13t"``."""
+        return self.name.split()[0]
+
+    @property
+    def threaded(self) -> bool:
+        """Whether its workers are threads."""
+        return self.workers == THREADS
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The version as numbers, so that versions have an order; empty if it is not numbers."""
+        parts = self.version.split(".")
+        return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+
+    @property
+    def one(self) -> str:
+        """One of its workers, as a noun."""
+        return "thread" if self.threaded else "process"
+
+    def counted(self, count: int) -> str:
+        """Return a number of its workers with their noun, such as ``"2 threads"``."""
+        return f"{count} {self.one if count == 1 else self.workers}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the arm as plain JSON values."""
@@ -62,8 +90,9 @@ class Arm:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Arm:
-        """Make an arm from what :meth:`to_json` returned."""
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+        """Make an arm from what :meth:`to_json` returned; until 1.2 all workers were threads."""
+        fields = {"workers": THREADS, **record}
+        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
 
 
 def identity() -> dict[str, Any]:
@@ -150,12 +179,60 @@ def probe(interpreter: Path) -> list[Arm]:
     return [arm(f"{name} GIL off", False), arm(f"{name} GIL on", True)]
 
 
+def process_arms(arms: Sequence[Arm], asked: str) -> list[tuple[Arm, Arm]]:
+    """Return the process-pool arms that were asked for, each after the arm that it goes with.
+
+    Args:
+        arms: those with threads.
+        asked: ``"none"``; ``"all"`` interpreters; ``"usual"``, the oldest with a GIL and the oldest
+            that can do without; or interpreters by name, such as ``"3.12,3.13t"``.
+
+    Raises:
+        ArmError: there is no such interpreter among the arms.
+    """
+    with_threads: dict[str, Arm] = {}
+    for arm in sorted(arms, key=lambda arm: arm.gil):  # without the GIL where there is a choice
+        with_threads.setdefault(arm.interpreter, arm)
+    if asked == "usual":
+        oldest: dict[bool, Arm] = {}
+        for arm in sorted(with_threads.values(), key=lambda arm: arm.release):
+            oldest.setdefault(arm.free_threaded, arm)
+        chosen = [arm for arm in arms if arm in oldest.values()]
+    elif asked in ("all", "none"):
+        chosen = [arm for arm in arms if asked == "all" and arm in with_threads.values()]
+    else:
+        names = asked.split(",")
+        for name in names:
+            if name not in with_threads:
+                raise ArmError(
+                    f"--processes: no interpreter is called {name!r}; there are "
+                    f"{', '.join(with_threads)} (or say all, usual or none)"
+                )
+        chosen = [arm for arm in arms if arm in with_threads.values() and arm.interpreter in names]
+    return [
+        (arm, replace(arm, name=f"{arm.name} {PROCESSES}", workers=PROCESSES)) for arm in chosen
+    ]
+
+
 def flag_differences(one: Arm, other: Arm) -> str:
-    """Name the build flags in which two arms differ, or return an empty string."""
+    """Name the build flags in which two arms differ, with both values; empty if they do not."""
     parts = []
-    for name in sorted(one.flags.keys() | other.flags.keys()):
+    for name, label in _differing(one, other):
         mine, its = one.flags.get(name, "unknown"), other.flags.get(name, "unknown")
-        if mine != its:
-            label = _FLAG_LABELS.get(name, name)
-            parts.append(f"{label}: {_YES_NO.get(mine, mine)} / {_YES_NO.get(its, its)}")
+        parts.append(f"{label}: {_YES_NO.get(mine, mine)} / {_YES_NO.get(its, its)}")
     return ", ".join(parts)
+
+
+def not_comparable(one: Arm, other: Arm) -> str:
+    """Say in a few words why a ratio of two arms does not compare like with like, or nothing."""
+    labels = [label for _, label in _differing(one, other)]
+    return f"not comparable: {', '.join(labels)}" if labels else ""
+
+
+def _differing(one: Arm, other: Arm) -> list[tuple[str, str]]:
+    names = sorted(one.flags.keys() | other.flags.keys())
+    return [
+        (name, _FLAG_LABELS.get(name, name))
+        for name in names
+        if one.flags.get(name, "unknown") != other.flags.get(name, "unknown")
+    ]

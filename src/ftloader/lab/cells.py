@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Cell:
 
     Attributes:
         arm: the arm.
-        threads: thread count.
+        threads: thread count; of an arm whose workers are processes, how many those are.
         block: number of the block.
         position: place inside the block.
         order: workloads and controls in the order to run them.
@@ -32,9 +33,24 @@ class Cell:
     position: int
     order: tuple[str, ...]
 
+    @property
+    def key(self) -> tuple[int, str, int]:
+        """What tells it from the run's other processes."""
+        return (self.block, self.arm.name, self.threads)
+
+
+def key_of(record: Mapping[str, Any]) -> tuple[int, str, int]:
+    """Return the :attr:`Cell.key` of the process that a result file's line is of."""
+    return (record["block"], record["arm"], record["threads"])
+
 
 def thread_counts(cores: int, full: bool) -> list[int]:
-    """Return the thread counts within the cores: 1, 2, 3, 4, 6, 8, 12, 16; powers of 2 if quick."""
+    """Return the thread counts within the CPU set: 1, 2, 3, 4, 6, 8, 12, 16; powers of 2 if quick.
+
+    Args:
+        cores: how many CPUs the set has.
+        full: whether all counts are wanted.
+    """
     counts = [count for count in _COUNTS if count <= cores]
     if not full:
         counts = [count for count in counts if count & (count - 1) == 0]
@@ -58,7 +74,6 @@ def plan(
 
     Determinism: the same arguments give the same plan.
     """
-    workloads = [workload.name for workload in experiment.workloads]
     controls = [control.name for control in experiment.controls]
     cells = []
     for block in range(blocks):
@@ -67,7 +82,7 @@ def plan(
         for position, place in enumerate(rng.permutation(len(pairs))):
             arm, count = pairs[place]
             judged = count != oversubscribed and count >= JUDGED_AT
-            names = workloads + (controls if judged else [])
+            names = experiment.names_for(arm.threaded) + (controls if judged else [])
             order = tuple(names[index] for index in rng.permutation(len(names)))
             cells.append(Cell(arm, count, block, position, order))
     return cells

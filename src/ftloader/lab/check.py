@@ -27,6 +27,20 @@ def arm(record: Record, asked: Arm) -> None:
         assert_arm(asked, f"{moment} timing", record[moment])
 
 
+def pinned(record: Record, cpus: Sequence[int] | None) -> None:
+    """Check that a process stayed on the run's CPUs; nothing where the run had no set.
+
+    Raises:
+        MeasurementError: it did not.
+    """
+    found = record["provenance"]["affinity"]
+    if cpus and found != list(cpus):
+        raise MeasurementError(
+            f"arm {record['arm']}, block {record['block'] + 1}: the process was on CPUs {found}, "
+            f"and not on {list(cpus)}; the run is refused"
+        )
+
+
 def process(record: Record, asked: Arm, reference: Record) -> None:
     """Check one measured process.
 
@@ -103,6 +117,8 @@ def arms_of(file: ResultFile) -> dict[str, Arm]:
         )
     if not file.processes:
         raise MeasurementError("this run ended before anything was measured; run it again")
+    for record in file.processes:
+        pinned(record, file.header["machine"].get("cpus"))
     arms = {record["name"]: Arm.from_json(record) for record in file.header["arms"]}
     described = {control["name"] for control in file.header["experiment"]["controls"]}
     require_controls(described, f"experiment {file.header['experiment']['name']!r}")

@@ -7,18 +7,21 @@ whatever happens while measuring, the result file says how it ended before the e
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import ArmError, DataError, FtloaderError, MeasurementError
-from . import inputs, provenance, results
-from .arms import Arm, probe
+from . import inputs, results, resume, where
+from .arms import Arm, probe, process_arms
 from .experiment import Inputs
+
+_REPORTS = "reports"
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,14 +32,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
-def parser(name: str, question: str) -> Parser:
+def parser(name: str, question: str, script: str = "") -> Parser:
     """Return a parser with the arguments that every experiment has.
 
     Args:
         name: the experiment's name.
         question: what it asks.
+        script: where it is described (see ``where``); ``experiments/NAME/run.py`` by default.
     """
-    made = Parser(prog=f"experiments/{name}/run.py", description=question)
+    run = where.command(script) if script else f"python experiments/{name}/run.py"
+    # Scripts are known by their names, modules by how they are run.
+    made = Parser(prog=re.sub(r"^python (?!-m)", "", run), description=question)
     add = made.add_argument
     add("--interpreter", action="append", default=[], metavar="PATH", type=Path,
         help="a Python with ftloader installed; repeat for more (default: this one). A "
@@ -45,7 +51,13 @@ def parser(name: str, question: str) -> Parser:
         help="which arms of a free-threaded interpreter (default: both)")  # fmt: skip
     add("--data", type=Path, metavar="DIR", help="a COCO folder (default: generated images)")
     add("--seed", type=int, default=20261121, help="seed of data, order and intervals")
+    add("--cpus", metavar="LIST",
+        help="logical CPUs to stay on, such as 0-3,8, or all (default: one per physical core, one "
+        "core left to the system where there are more than four)")  # fmt: skip
     add("--out", type=Path, metavar="DIR", help="new folder for the report (default: reports/…)")
+    add("--continue", dest="resume", type=Path, metavar="DIR",
+        help="go on with the run in this folder, which was interrupted; everything else is given "
+        "as it was then")  # fmt: skip
     return made
 
 
@@ -71,7 +83,7 @@ def guarded(parse: Callable[[], argparse.Namespace], run: Callable[..., int]) ->
     if asked.seed < 0:
         return fail(f"--seed must be 0 or more, not {asked.seed}", 2)
     # Ending the bench politely must end its workers too.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         return run(asked)
     except DataError as error:
@@ -82,6 +94,10 @@ def guarded(parse: Callable[[], argparse.Namespace], run: Callable[..., int]) ->
         return fail("interrupted before anything was measured", 130)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def arms_of(asked: argparse.Namespace) -> tuple[list[Arm], dict[str, Path]]:
@@ -102,18 +118,30 @@ def arms_of(asked: argparse.Namespace) -> tuple[list[Arm], dict[str, Path]]:
             interpreters[arm.name] = path
     if not arms:
         raise ArmError(f"no interpreter has an arm with the GIL {asked.gil}")
+    # Not every form of experiment knows of process pools.
+    for arm, pool in process_arms(arms, getattr(asked, "processes", "none")):
+        arms.append(pool)
+        interpreters[pool.name] = interpreters[arm.name]
     return arms, interpreters
 
 
 def new_folder(asked: argparse.Namespace, name: str, started: datetime) -> Path:
-    """Return the folder to report in.
+    """Return the folder to report in: a new one, or the one to go on in.
 
     Raises:
-        DataError: it already holds a result file.
+        DataError: it already holds a result file, or none that can be continued.
     """
-    out: Path = asked.out or Path("reports") / f"{name}-{started:%Y%m%dT%H%M%SZ}"
+    if asked.resume is not None:
+        if asked.out is not None:
+            raise DataError("--continue DIR goes on in DIR; leave --out away")
+        found = results.find(asked.resume)
+        resume.require_interrupted(results.read(found), str(asked.resume))
+        return found.parent
+    out: Path = asked.out or Path(_REPORTS) / f"{name}-{started:%Y%m%dT%H%M%SZ}"
     if (out / results.FILE_NAME).exists():
-        raise DataError(f"--out {out} already holds a result file; name a new folder")
+        raise DataError(
+            f"--out {out} already holds a result file; name a new folder, or --continue {out}"
+        )
     return out
 
 
@@ -127,27 +155,6 @@ def chosen_inputs(asked: argparse.Namespace, images: int) -> tuple[Inputs, dict[
     chosen, data = inputs.choose(folder, images, asked.seed)
     about = "COCO folder given with --data" if asked.data else "synthetic COCO"
     return chosen, {"about": about, **data}
-
-
-def run_header(
-    started: datetime, asked: argparse.Namespace, blocks: int, mode: str, command: str, at: Path
-) -> dict[str, Any]:
-    """Return the ``run`` entry of a header that all kinds of experiment have."""
-    return {
-        "started": started.isoformat(timespec="seconds"),
-        "seed": asked.seed,
-        "blocks": blocks,
-        "mode": mode,
-        "command": command,
-        "commit": provenance.commit(at),
-    }
-
-
-def command_text(name: str, words: Sequence[str], where: Mapping[str, Path]) -> str:
-    """Return the command as it may be committed: where things lie here is nobody's business."""
-    short = {str(path): arm.split()[0] for arm, path in where.items()}
-    plain = [short.get(word, Path(word).name if "/" in word else word) for word in words]
-    return shlex.join(["python", f"experiments/{name}/run.py", *plain])
 
 
 def measure_to_the_end(writer: results.Writer, measure: Callable[[], None]) -> int:
@@ -166,11 +173,12 @@ def measure_to_the_end(writer: results.Writer, measure: Callable[[], None]) -> i
 
     try:
         measure()
-    except KeyboardInterrupt:
-        end("interrupted", "Ctrl-C")
+    except KeyboardInterrupt as signalled:
+        end("interrupted", str(signalled) or "Ctrl-C")
+        folder = shlex.quote(str(writer.path.parent))
         return fail(
-            f"interrupted; what was measured is kept. Make a report of it with: "
-            f"python -m ftloader report {shlex.quote(str(writer.path.parent))}",
+            f"interrupted; what was measured is kept. Go on with the same command and --continue "
+            f"{folder}, or make a report of what there is: python -m ftloader report {folder}",
             130,
         )
     except MeasurementError as error:
@@ -184,11 +192,16 @@ def measure_to_the_end(writer: results.Writer, measure: Callable[[], None]) -> i
 
 
 def report(out: Path, latest: bool) -> int:
-    """Make the report of a folder; point ``latest`` beside it to it if asked."""
+    """Make the report of a folder; point ``latest`` beside it to it if asked.
+
+    Args:
+        out: the folder.
+        latest: whether nobody named the folder of this run.
+    """
     from .report import main
 
     code = main([str(out)])
-    if code == 0 and latest:
+    if code == 0 and latest and out.parent.name == _REPORTS:
         link = out.parent / "latest"
         if link.is_symlink() or not link.exists():
             link.unlink(missing_ok=True)

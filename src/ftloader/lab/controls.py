@@ -1,4 +1,4 @@
-"""The two controls: what the machine can give now, and whether the harness sees contention.
+"""The controls: what the machine can give now, and whether the harness sees contention.
 
 *Ceiling* (N+): arithmetic on locals, nothing shared, on raw threads behind a barrier. With the
 GIL off two threads must come near twice the rate of one, else the machine is too busy or too
@@ -9,6 +9,11 @@ or the clock is wrong (a window shorter than a few switch intervals "scales" und
 come out *below* the rate of one, because each read changes a shared reference count. A harness
 in which this scales is not seeing contention.
 
+*Native* (K), where an experiment asks for it: compression of bytes that each thread has to itself,
+in C and outside the GIL, in cache. It must come near twice the rate whether the GIL is on or off.
+It tells the GIL from the memory: where this scales and a native workload does not, cores were to
+be had and the GIL was not in the way, so what is short is memory, its allocation or the engine.
+
 Both rates of a ratio are taken in turn within one process, so a slow drift of the machine cancels.
 """
 
@@ -17,21 +22,29 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from ..errors import ControlError
-from .experiment import CEILING, CONTENTION, Control, require_controls
+from .experiment import CEILING, CONTENTION, NATIVE, Control, require_controls
 
-_STEPS = 20_000
+#: Steps in a unit of a control's work.
+STEPS = 20_000
 # A sample counts only if the threads really ran, and ran together.
 _CPU_SHARE = 0.93
 _OVERLAP = 0.85
 _FREE_WINDOW = 0.04
 # Where a control is judged: at two threads, which every machine that can say anything has.
 JUDGED_AT = 2
+
+#: What a sample must show to count: that its threads ran and overlapped; that they overlapped, for
+#: work that waits for a lock; nothing, for more threads than cores.
+Gate = Literal["ran", "overlapped", "nothing"]
 
 
 def _arithmetic(shared: Any, steps: int) -> None:
@@ -46,6 +59,15 @@ def _arithmetic(shared: Any, steps: int) -> None:
 def _read_list(shared: list[object], steps: int) -> None:
     for _ in range(steps):
         shared[0]
+
+
+# Neither constant nor random: about 3 ms of compression, which fits a core's own cache.
+_TEXT = np.random.default_rng(0).integers(0, 64, 1 << 16, dtype=np.uint8).tobytes()
+
+
+def _compress(shared: Any, steps: int) -> None:
+    private = bytearray(_TEXT)
+    zlib.compress(private)
 
 
 def _shared_list() -> list[object]:
@@ -64,6 +86,13 @@ CONTENTION_CONTROL = Control(
     make=_shared_list,
     work=_read_list,
     about="all threads read one shared list: with the GIL off it must get slower, not faster",
+)
+NATIVE_CONTROL = Control(
+    NATIVE,
+    make=lambda: None,
+    work=_compress,
+    about="each thread compresses bytes of its own, in C and outside the GIL: it must scale with "
+    "the GIL on and off alike",
 )
 
 
@@ -88,14 +117,23 @@ def bounds(control: str, gil: bool) -> Bounds:
     Each lies between the outcome that must be and the one that must not: 1.5 between one core's
     worth and two, 1.0 between contended and not. Nothing may exceed 2 by more than noise.
     """
+    if control == NATIVE or (control == CEILING and not gil):
+        return Bounds(1.5, 2.3, "about 2.0")
     if gil:
         return Bounds(0.0, 1.5, "about 1.0")
-    if control == CEILING:
-        return Bounds(1.5, 2.3, "about 2.0")
     return Bounds(0.0, 1.0, "well below 1.0")
 
 
-def measure(control: Control, threads: int, pairs: int, gil: bool) -> dict[str, Any]:
+def measure(
+    control: Control,
+    threads: int,
+    pairs: int,
+    gil: bool,
+    *,
+    gate: Gate = "ran",
+    window: float | None = None,
+    equal_windows: bool = False,
+) -> dict[str, Any]:
     """Measure a control: rate of ``threads`` threads over the rate of one, in pairs.
 
     Args:
@@ -104,22 +142,33 @@ def measure(control: Control, threads: int, pairs: int, gil: bool) -> dict[str, 
         pairs: accepted pairs wanted; up to ten times as many are tried.
         gil: whether the GIL is on; with it off, samples whose threads did not run freely and
             together are refused.
+        gate: how strictly they are, with the GIL off; work outside the GIL always.
+        window: shortest time of a sample, seconds; by default as long as the GIL asks for.
+        equal_windows: whether samples of many threads are as long as those of one, rather than
+            each thread's work as much; for work that many threads do much more slowly.
 
     Returns:
         ``ratio``, ``one`` and ``many`` (units/s; ``None`` where all samples were refused), and
         ``refused``, the number of refused pairs.
     """
     shared = control.make()
+    waits = gil and control.name != NATIVE
     # Shorter than 20 switch intervals, work "scales" under the GIL; without one, short windows
     # find a quiet moment more easily.
-    window = 20 * sys.getswitchinterval() if gil else _FREE_WINDOW
-    units = _calibrate(control, shared, window)
+    if window is None:
+        window = 20 * sys.getswitchinterval() if gil else _FREE_WINDOW
+    alone = _calibrate(control, shared, window, 1)
+    each = _calibrate(control, shared, window, threads) if equal_windows else alone
+    units = {1: alone, threads: each}
     ones: list[float] = []
     manys: list[float] = []
     refused = 0
     for attempt in range(10 * pairs):
         counts = (1, threads) if attempt % 2 == 0 else (threads, 1)
-        rates = {count: _rate(control, shared, units, count, gil) for count in counts}
+        rates = {
+            count: _rate(control, shared, units[count], count, "nothing" if waits else gate)
+            for count in counts
+        }
         one, many = rates[1], rates[threads]
         if one is None or many is None:
             refused += 1
@@ -137,24 +186,25 @@ def measure(control: Control, threads: int, pairs: int, gil: bool) -> dict[str, 
     }
 
 
-def _calibrate(control: Control, shared: Any, window: float) -> int:
+def _calibrate(control: Control, shared: Any, window: float, threads: int) -> int:
     units = 1
     while True:
-        begin, end, _ = _run(control, shared, units, 1)[0]
-        if end - begin >= window:
+        spans = _run(control, shared, units, threads)
+        took = max(span[1] for span in spans) - min(span[0] for span in spans)
+        if took >= window:
             return units
-        units = max(units * 2, int(units * 1.1 * window / max(end - begin, 1e-9)) + 1)
+        units = max(units * 2, int(units * 1.1 * window / max(took, 1e-9)) + 1)
 
 
-def _rate(control: Control, shared: Any, units: int, threads: int, gil: bool) -> float | None:
+def _rate(control: Control, shared: Any, units: int, threads: int, gate: Gate) -> float | None:
     """Return units per second from common start to last finish, or ``None`` if refused."""
     spans = _run(control, shared, units, threads)
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
     whole = last - first
-    if not gil:
+    if gate != "nothing":
         together = (min(span[1] for span in spans) - max(span[0] for span in spans)) / whole
         free = min(cpu / (end - begin) for begin, end, cpu in spans)
-        if together < _OVERLAP or free < _CPU_SHARE:
+        if together < _OVERLAP or (gate == "ran" and free < _CPU_SHARE):
             return None
     return threads * units / whole
 
@@ -171,7 +221,7 @@ def _run(
         barrier.wait()
         cpu, begin = time.thread_time(), clock()
         for _ in range(units):
-            work(shared, _STEPS)
+            work(shared, STEPS)
         spans.append((begin, clock(), time.thread_time() - cpu))
 
     # One thread too is a raw thread: reading a list that another thread owns is slower by itself.
@@ -207,7 +257,7 @@ def judge(control: str, gil: bool, ratios: Sequence[float], arm: str) -> float:
 
 
 def judge_run(arms: Iterable[tuple[str, bool]], processes: Sequence[Mapping[str, Any]]) -> None:
-    """Check both controls of every arm over all blocks of a run.
+    """Check the controls of every arm over all blocks of a run; the native one where it is.
 
     Raises:
         ControlError: a control is missing, was not measured or is out of bounds.
@@ -218,8 +268,9 @@ def judge_run(arms: Iterable[tuple[str, bool]], processes: Sequence[Mapping[str,
             for record in processes
             if record["arm"] == arm and record["threads"] == JUDGED_AT
         ]
-        require_controls(set().union(*found), f"arm {arm} of this run")
-        for name in (CEILING, CONTENTION):
+        present = set[str]().union(*found)
+        require_controls(present, f"arm {arm} of this run")
+        for name in (CEILING, CONTENTION, *({NATIVE} & present)):
             ratios = [
                 one[name]["ratio"]
                 for one in found

@@ -1,24 +1,26 @@
 """What an experiment is: a question, workloads that answer it, and controls that keep it honest.
 
-Frozen descriptions, nothing else. They live in a script (``experiments/NAME/run.py``) that every
-worker process loads by path, so the operations being measured are written where the question is.
+Frozen descriptions, nothing else. They live in a script (``experiments/NAME/run.py``) or a module
+that every worker process loads, so the operations being measured are written where the question is.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ..errors import ControlError, MeasurementError
-from ..pipeline import Pipeline
+from ..errors import ControlError, DataError, MeasurementError
+from ..pipeline import EngineName
+from . import where as place
 
 Source = Callable[[], Iterable[Any]]
 CEILING = "ceiling"
 CONTENTION = "contention"
+#: A control that an experiment may have beside the two that it must have.
+NATIVE = "native"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ class Inputs:
     seed: int
 
 
+class Runnable(Protocol):
+    """What an engine can run, such as a :class:`~ftloader.Pipeline`."""
+
+    def run(self, engine: EngineName, /) -> AbstractContextManager[Iterator[Any]]:
+        """Start a run and return it; leaving its context ends it."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """One thing a loader does, as a pipeline.
@@ -66,14 +75,17 @@ class Workload:
         prepare: makes the source items from the inputs; not timed.
         build: makes the pipeline from a source and a thread count; one result per source item.
         unit: what is counted.
+        call: a top-level function that makes the result of one item: what the processes of a pool
+            run. Without it a process-pool arm leaves the workload out.
     """
 
     name: str
     title: str
     about: str
     prepare: Callable[[Inputs], Sequence[Any]]
-    build: Callable[[Source, int], Pipeline[Any]]
+    build: Callable[[Source, int], Runnable]
     unit: str = "images"
+    call: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,7 @@ class Control:
     """A case whose outcome is known beforehand; if it comes out otherwise the run is worth nothing.
 
     Attributes:
-        name: :data:`CEILING` or :data:`CONTENTION`.
+        name: :data:`CEILING`, :data:`CONTENTION` or :data:`NATIVE`.
         make: builds what all threads share (on the main thread, as a loader's data would be).
         work: does one unit of work on it; called from one thread or from all of them.
         about: one sentence on what it shows.
@@ -102,7 +114,7 @@ class Experiment:
         title: the question's subject, for headings.
         question: one sentence ending in a question mark.
         workloads: what is measured.
-        controls: both controls, the ceiling and contention.
+        controls: at least the ceiling and contention.
     """
 
     name: str
@@ -119,6 +131,24 @@ class Experiment:
         """
         require_controls({control.name for control in self.controls}, f"experiment {self.name!r}")
 
+    def only(self, names: Sequence[str]) -> Experiment:
+        """Return the experiment with some of its workloads, in its own order.
+
+        Raises:
+            DataError: there is no workload of such a name.
+        """
+        known = [workload.name for workload in self.workloads]
+        for name in names:
+            if name not in known:
+                raise DataError(
+                    f"experiment {self.name!r} has no workload {name!r}; it has {', '.join(known)}"
+                )
+        return replace(self, workloads=tuple(one for one in self.workloads if one.name in names))
+
+    def names_for(self, threaded: bool) -> list[str]:
+        """Return the workloads that arms with threads, or with processes, can run."""
+        return [one.name for one in self.workloads if threaded or one.call is not None]
+
 
 def require_controls(present: set[str], where: str) -> None:
     """Refuse a description or a result that lacks one of the two controls.
@@ -134,29 +164,24 @@ def require_controls(present: set[str], where: str) -> None:
             )
 
 
-def load(path: Path) -> Experiment:
-    """Load the ``EXPERIMENT`` of an experiment script without running its ``__main__`` part.
+def load(where: Path | str) -> Experiment:
+    """Load an experiment: the ``EXPERIMENT`` of a script, or a ``"module:attribute"``.
 
     Raises:
-        MeasurementError: the file has no ``EXPERIMENT``.
+        DataError: nothing can be loaded from there.
+        MeasurementError: it is no ``Experiment``.
     """
-    return load_described(path, Experiment, "experiments/scaling/run.py")
+    return load_described(where, Experiment, "experiments/scaling/run.py")
 
 
-def load_described[T](path: Path, kind: type[T], example: str) -> T:
-    """Load the ``EXPERIMENT`` of a script if it is of one kind.
+def load_described[T](where: Path | str, kind: type[T], example: str) -> T:
+    """Load a description (see ``where.load``) if it is of one kind.
 
     Raises:
-        MeasurementError: the file has none, or one of another kind; ``example`` shows how.
+        DataError: nothing can be loaded from there.
+        MeasurementError: it is of another kind; ``example`` shows how.
     """
-    # Fixed name: classes and functions of the script must pickle and print alike in all processes.
-    spec = importlib.util.spec_from_file_location("ftloader_experiment", path)
-    if spec is None or spec.loader is None:
-        raise MeasurementError(f"{path} is not a Python file; an experiment is a script")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    found = getattr(module, "EXPERIMENT", None)
+    found = place.load(str(where))
     if not isinstance(found, kind):
-        raise MeasurementError(f"{path} defines no EXPERIMENT; see {example}")
+        raise MeasurementError(f"{where} defines no {kind.__name__}; see {example}")
     return found

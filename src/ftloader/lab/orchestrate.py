@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from .. import errors
-from ..errors import MeasurementError
+from ..errors import MeasurementError, WorkerDied
 from . import check
 from .arms import Arm, environment
-from .cells import Cell
+from .cells import Cell, key_of
 from .experiment import Experiment
 from .measure import Settings
-from .results import Writer
+from .results import ResultFile, Writer
 from .worker import Job
 
 _STDERR_LINES = 40
 _GRACE = 5.0
+_ORPHANS = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,22 @@ class Bench:
     """What stays the same over a run's processes.
 
     Attributes:
-        script: the experiment script.
+        script: where the experiment is described, as ``where.load`` takes it.
         experiment: what it defines.
         inputs: file with the pickled inputs.
         interpreters: path of each arm's interpreter, by arm name.
         settings: how long to measure.
         deadline: seconds a process may take.
+        cpus: logical CPUs that processes stay on; empty for all.
     """
 
-    script: Path
+    script: Path | str
     experiment: Experiment
     inputs: Path
     interpreters: Mapping[str, Path]
     settings: Settings
     deadline: float
+    cpus: tuple[int, ...] = ()
 
 
 class Progress:
@@ -84,27 +87,43 @@ class Progress:
             print(file=sys.stderr)
 
 
-def run(bench: Bench, arms: Sequence[Arm], cells: Sequence[Cell], writer: Writer) -> None:
+def run(
+    bench: Bench,
+    arms: Sequence[Arm],
+    cells: Sequence[Cell],
+    writer: Writer,
+    before: ResultFile | None = None,
+) -> None:
     """Run the serial reference of each arm, then every cell, appending each record.
+
+    Args:
+        bench: what stays the same.
+        arms: the arms.
+        cells: the plan.
+        writer: the result file.
+        before: what it holds already; those processes are not run again.
 
     Raises:
         MeasurementError: a process died, hung, or measured something that must not be believed.
         KeyboardInterrupt: Ctrl-C; the process in flight has been ended.
     """
-    names = tuple(workload.name for workload in bench.experiment.workloads)
-    progress = Progress(len(arms) + len(cells))
-    references: dict[str, Mapping[str, Any]] = {}
+    measured = before.processes if before else ()
+    recorded = {key_of(record) for record in measured}
+    left = [cell for cell in cells if cell.key not in recorded]
+    references = {record["arm"]: record for record in (before.references if before else ())}
+    lacking = [arm for arm in arms if arm.name not in references]
+    progress = Progress(len(lacking) + len(left))
     try:
-        for done, arm in enumerate(arms):
+        for done, arm in enumerate(lacking):
             progress.step(done, f"{arm.name}: serial reference digests")
-            record = _process(bench, Cell(arm, 1, -1, done, names), "reference")
+            record = _reference(bench, arm, arms.index(arm))
             check.same_source(record, references)
             references[arm.name] = record
             writer.process(record)
         check.references_agree(list(references.values()))
         # On a busy machine one more try per block, on average, is all that is worth its time.
-        retries = len({cell.block for cell in cells})
-        for done, cell in enumerate(cells, len(arms)):
+        retries = len({cell.block for cell in cells}) - (len(measured) - len(recorded))
+        for done, cell in enumerate(left, len(lacking)):
             progress.step(
                 done, f"block {cell.block + 1}, {cell.arm.name}, {_threads(cell.threads)}"
             )
@@ -112,12 +131,17 @@ def run(bench: Bench, arms: Sequence[Arm], cells: Sequence[Cell], writer: Writer
                 record = _process(bench, cell, "measure")
                 check.process(record, cell.arm, references[cell.arm.name])
                 writer.process(record)
-                if retries == 0 or not _refused(record):
+                if retries <= 0 or not _refused(record):
                     break
                 retries -= 1
-        progress.step(len(arms) + len(cells), "measured")
+        progress.step(len(lacking) + len(left), "measured")
     finally:
         progress.close()
+
+
+def _reference(bench: Bench, arm: Arm, position: int) -> dict[str, Any]:
+    names = tuple(workload.name for workload in bench.experiment.workloads)
+    return _process(bench, Cell(arm, 1, -1, position, names), "reference")
 
 
 def _process(bench: Bench, cell: Cell, role: str) -> dict[str, Any]:
@@ -131,6 +155,7 @@ def _process(bench: Bench, cell: Cell, role: str) -> dict[str, Any]:
         order=cell.order,
         settings=bench.settings,
         deadline=bench.deadline,
+        cpus=bench.cpus,
     )
     where = f"arm {cell.arm.name}, {_threads(cell.threads)}, block {cell.block + 1}"
     interpreter = bench.interpreters[cell.arm.name]
@@ -152,7 +177,8 @@ def ask(
         where: which process this is, for messages.
 
     Raises:
-        MeasurementError: it died, hung, or refused its own measurement.
+        WorkerDied: it crashed, hung or ended without an answer.
+        MeasurementError: it refused its own measurement.
         KeyboardInterrupt: Ctrl-C; the process has been ended.
     """
     with subprocess.Popen(
@@ -166,28 +192,38 @@ def ask(
     ) as child:
         try:
             # The worker ends itself at the deadline and prints its stacks; this is the backstop.
-            out, err = child.communicate(job, timeout=deadline + _GRACE)
-        except subprocess.TimeoutExpired:
+            out, err = _hear(child, job, deadline + _GRACE)
+        except subprocess.TimeoutExpired as late:
             _end(child)
-            raise MeasurementError(
-                f"{where}: the worker hung for {deadline + _GRACE:.0f} s and was ended"
-            ) from None
+            how = f"hung for {deadline + _GRACE:.0f} s and was ended"
+            raise _died(where, how, (late.stderr or b"").decode(errors="replace")) from None
         except BaseException:
             _end(child)
             raise
+        _sweep(child.pid)
     return _answer(out, err, child.returncode, where)
+
+
+def _hear(child: subprocess.Popen[str], job: str, seconds: float) -> tuple[str, str]:
+    """Return what a worker wrote, also if processes that it left behind keep its pipes open."""
+    give_up = time.monotonic() + seconds
+    said: str | None = job
+    while True:
+        try:
+            return child.communicate(said, timeout=min(1.0, max(0.0, give_up - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            said = None  # it has it
+            if child.poll() is not None:
+                _sweep(child.pid)
+            elif time.monotonic() >= give_up:
+                raise
 
 
 def _answer(out: str, err: str, code: int, where: str) -> dict[str, Any]:
     try:
         document = json.loads(out)
     except json.JSONDecodeError:
-        how = f"died of signal {-code}" if code < 0 else f"ended with exit code {code}"
-        lines = err.strip().splitlines()
-        if any(line.startswith("Timeout (") for line in lines):  # faulthandler's own words
-            how = "hung and ended itself at its deadline"
-        tail = "\n    ".join(lines[-_STDERR_LINES:]) or "(nothing on stderr)"
-        raise MeasurementError(f"{where}: the worker {how}; its last words:\n    {tail}") from None
+        raise _died(where, _ending(code), err) from None
     if "error" in document:
         kind = getattr(errors, document["error"]["type"], MeasurementError)
         message = f"{where}: {document['error']['message']}"
@@ -196,6 +232,19 @@ def _answer(out: str, err: str, code: int, where: str) -> dict[str, Any]:
         raise kind(message)
     record: dict[str, Any] = document["record"]
     return record
+
+
+def _ending(code: int) -> str:
+    return f"died of signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _died(where: str, how: str, err: str) -> WorkerDied:
+    lines = err.strip().splitlines()
+    if any(line.startswith("Timeout (") for line in lines):  # faulthandler's own words
+        how = "hung and ended itself at its deadline"
+    words = tuple(lines[-_STDERR_LINES:])
+    tail = "\n    ".join(words) or "(nothing on stderr)"
+    return WorkerDied(f"{where}: the worker {how}; its last words:\n    {tail}", how, words)
 
 
 def _refused(record: Mapping[str, Any]) -> bool:
@@ -214,6 +263,18 @@ def _end(child: subprocess.Popen[str]) -> None:
             child.wait(timeout=1)
         except subprocess.TimeoutExpired:
             continue
+
+
+def _sweep(group: int) -> None:
+    """End what a worker that has ended left behind; its resource tracker may clean up first."""
+    give_up = time.monotonic() + _ORPHANS
+    try:
+        while time.monotonic() < give_up:
+            os.killpg(group, 0)
+            time.sleep(0.02)
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
 
 
 def _threads(count: int) -> str:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .arms import flag_differences
-from .statistics import (
-    SMALLEST_RESOLVABLE,
-    Estimate,
-    verdict,
-    what_blocks_allow,
-    what_cores_allow,
-)
-from .summary import GIL_ALONE, Comparison, Point, Series, Subject, Summary
+from .comparisons import leading
+from .statistics import Estimate, what_blocks_allow, what_cores_allow
+from .summary import Point, Summary
 
 
 def number(value: float) -> str:
@@ -46,7 +41,7 @@ def lead(summary: Summary) -> str:
     if most < 2:
         return "Only one thread was measured, so nothing is said about scaling."
     parts: list[str] = []
-    for arm in summary.arms:
+    for arm in leading(summary.arms):
         points = [one.at(most) for s in summary.subjects for one in s.series if one.arm == arm]
         found = [point.speedup.value for point in points if point and point.speedup]
         if found:
@@ -56,89 +51,21 @@ def lead(summary: Summary) -> str:
             parts.append(f"{span}{words} on {arm.name}")
     if not parts:
         return "No sample could be accepted, so nothing is said about scaling."
-    return f"{_sentence(threads(most), end='')} did {_join(parts)}, depending on the kind of work."
+    return f"{sentence(threads(most), end='')} did {join(parts)}, depending on the kind of work."
 
 
 def opening(summary: Summary) -> str:
     """Say what the numbers are medians of, in one sentence."""
     cores = summary.header["machine"]["cores"]
     return (
-        f"Medians over {_count(summary.blocks, 'block')} of separate processes in shuffled order, "
-        f"on {_count(cores, 'core')} of one machine."
+        f"Medians over {counted(summary.blocks, 'block')} of separate processes in shuffled order, "
+        f"on {counted(cores, 'core')} of one machine."
     )
-
-
-def findings(summary: Summary) -> list[tuple[str, str]]:
-    """Return a title and a few short sentences for each workload."""
-    return [(subject.title, _finding(subject, summary)) for subject in summary.subjects]
-
-
-def _finding(subject: Subject, summary: Summary) -> str:
-    most = max(summary.threads)
-    said = []
-    if most > 1:
-        parts = [f"{_speedup(one, most)} on {one.arm.name}" for one in subject.series]
-        said.append(f"{_sentence(threads(most), end='')} against one: {_join(parts)}.")
-    off = subject.of(gil=False, free_threaded=True)
-    plain = subject.of(gil=True, free_threaded=False)
-    said += [_gil_alone(one) for one in subject.comparisons if one.about.startswith(GIL_ALONE)]
-    if off and plain:
-        said.append(_overtakes(off, plain, summary))
-    return " ".join(said)
-
-
-def _speedup(series: Series, count: int) -> str:
-    point = series.at(count)
-    return (
-        f"{interval(point.speedup)} times" if point and point.speedup else "not measured (refused)"
-    )
-
-
-def _gil_alone(one: Comparison) -> str:
-    where = f"Turning off the GIL alone (same binary, {one.above.rpartition(', ')[2]})"
-    if one.ratio is None:
-        return f"{where} could not be judged: its samples were refused."
-    ratio = interval(one.ratio)
-    return {
-        "faster": f"{where} made it {ratio} times as fast.",
-        "slower": f"{where} made it slower: {ratio} times the rate.",
-        "equal": f"{where} made no difference within 3 %: {ratio}.",
-        "not resolved": f"{where}: {ratio} times the rate, {_unresolved(one.ratio)}.",
-    }[one.verdict]
-
-
-def _overtakes(off: Series, plain: Series, summary: Summary) -> str:
-    """Say from which thread count on the GIL-less arm beats the GIL build's one thread."""
-    mark = " \u2020" if flag_differences(off.arm, plain.arm) else ""
-    inside = [point for point in off.points if not point.oversubscribed and point.versus]
-    for point in inside:
-        if point.versus and verdict(point.versus) == "faster":
-            return (
-                f"{off.arm.name} first beats one thread of {plain.arm.name} at "
-                f"{threads(point.threads)}: {interval(point.versus)} times{mark}."
-            )
-    if not inside:
-        return f"Against one thread of {plain.arm.name} no sample could be accepted."
-    last = inside[-1]
-    why = (
-        f", {_unresolved(last.versus)}" if last.versus and verdict(last.versus) != "slower" else ""
-    )
-    return (
-        f"{off.arm.name} is not shown to beat one thread of {plain.arm.name}: "
-        f"{interval(last.versus)} times at {threads(last.threads)}{mark}{why}."
-    )
-
-
-def _unresolved(ratio: Estimate) -> str:
-    if ratio.blocks < SMALLEST_RESOLVABLE:
-        return f"on {_count(ratio.blocks, 'block')}, too few to resolve anything"
-    return "which this run does not resolve from 1"
 
 
 def shows_not(summary: Summary) -> list[str]:
     """Return what the run cannot say, one sentence each."""
-    cores = int(summary.header["machine"]["cores"])
-    said = [_sentence(what_cores_allow(cores)), _sentence(what_blocks_allow(summary.blocks))]
+    said = [sentence(what_cores_allow(summary.cores)), sentence(what_blocks_allow(summary.blocks))]
     if summary.status == "interrupted":
         said.append("The run was interrupted; the numbers rest on the processes that had ended.")
     versions = ", ".join(dict.fromkeys(f"{arm.name} ({arm.version})" for arm in summary.arms))
@@ -149,9 +76,20 @@ def shows_not(summary: Summary) -> list[str]:
         else f"It speaks of {versions} only."
     )
     said += _incomparable(summary)
+    if any(not arm.threaded for arm in summary.arms):
+        said.append(
+            "Process pools send their outputs back pickled, every process holds the inputs for "
+            "itself, and their memory is the proportional set size of all processes at the end, "
+            "not a high-water mark; loaders that share memory may do better."
+        )
+    if any(subject.crossings for subject in summary.subjects):
+        said.append(
+            "An arm's best thread count is the one with the highest median of the same blocks, "
+            "which favours that arm a little."
+        )
     bare = [name for name, there in _present(summary).items() if not there]
     if bare:
-        said.append(f"It has no {_join(bare, 'or')} arm, so nothing is compared with one.")
+        said.append(f"It has no {join(bare, 'or')} arm, so nothing is compared with one.")
     said.append(
         f"The images ({summary.header['data']['about']}) were in memory: no disk, no network, no "
         "training step and no GPU took part."
@@ -166,15 +104,15 @@ def shows_not(summary: Summary) -> list[str]:
         "Points with more threads than cores show the scheduler, not a scaling law; no statement "
         "rests on them."
     )
-    return said + [_sentence(note) for note in summary.notes]
+    return said + [sentence(note) for note in summary.notes]
 
 
 def _incomparable(summary: Summary) -> list[str]:
     said = []
     for arm in summary.arms:
         differ = flag_differences(summary.baseline, arm)
-        # Both arms of one binary have the same flags: say it once.
-        if differ and (arm.gil is False or not arm.free_threaded):
+        # All arms of one binary have the same flags: say it once.
+        if differ and arm.threaded and (arm.gil is False or not arm.free_threaded):
             said.append(
                 f"Ratios across {summary.baseline.name} and {arm.version} are marked \u2020: not "
                 f"comparable (build flags differ: {differ})."
@@ -187,7 +125,32 @@ def _present(summary: Summary) -> dict[str, bool]:
         "GIL-build (such as 3.12)": any(not arm.free_threaded for arm in summary.arms),
         "free-threaded GIL-off": any(not arm.gil for arm in summary.arms),
         "free-threaded GIL-on": any(arm.free_threaded and arm.gil for arm in summary.arms),
+        "same-source GIL-build": any(
+            one.version == other.version and one.free_threaded and not other.free_threaded
+            for one in summary.arms
+            for other in summary.arms
+        ),
+        "process-pool": any(not arm.threaded for arm in summary.arms),
     }
+
+
+def pool_method(summary: Summary) -> str:
+    """Say how process pools were used; empty where there were none."""
+    tasks = [
+        found["per_task"]
+        for record in summary.processes
+        for found in record["workloads"].values()
+        if "per_task" in found
+    ]
+    if not tasks:
+        return ""
+    low, high = min(tasks), max(tasks)
+    return (
+        "A pool's processes come from a fork server and prepare the items by themselves; positions "
+        "are sent and outputs come back pickled, in the order of the inputs, two tasks in flight "
+        f"for each process, {low if low == high else f'{low} to {high}'} items to a task (2 ms of "
+        "work at least). CPU time is that of all processes."
+    )
 
 
 def arm_assertion(summary: Summary, arm: str) -> str:
@@ -202,16 +165,19 @@ def point_label(point: Point) -> str:
     return f"{point.threads}\u2009*" if point.oversubscribed else str(point.threads)
 
 
-def _count(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _join(parts: Iterable[str], word: str = "and") -> str:
+def join(parts: Iterable[str], word: str = "and") -> str:
+    """Write a list as a sentence has it: commas, and a word before the last."""
     listed = list(parts)
     if len(listed) < 2:
         return "".join(listed)
     return f"{', '.join(listed[:-1])} {word} {listed[-1]}"
 
 
-def _sentence(text: str, end: str = ".") -> str:
+def sentence(text: str, end: str = ".") -> str:
+    """Begin with a capital letter and end with a full stop."""
     return text[0].upper() + text[1:] + ("" if text.endswith(".") else end)

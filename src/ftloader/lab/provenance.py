@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -19,8 +20,22 @@ from pathlib import Path
 from typing import Any
 
 from .. import runtime
+from ..errors import DataError
 
 _PACKAGES = ("numpy", "pillow")
+_PACKED = "ftloader-commit"
+# Allocators, the interpreter's own switches, and libraries put in front of others.
+_VARIABLES = (
+    "PYTHON_GIL",
+    "PYTHONMALLOC",
+    "PYTHONHASHSEED",
+    "PYTHON_CPU_COUNT",
+    "PYTHON_TLBC",
+    "GLIBC_TUNABLES",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "LD_PRELOAD",
+)
 _JIFFY = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
@@ -34,6 +49,7 @@ def machine() -> dict[str, Any]:
         "kernel": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "libc": "-".join(platform.libc_ver()),
+        "huge_pages": _huge_pages(),
     }
 
 
@@ -48,6 +64,7 @@ def process() -> dict[str, Any]:
         "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
         "source_digest": source_digest(),
         "malloc_arena_max": os.environ.get("MALLOC_ARENA_MAX", ""),
+        "variables": variables(),
         "extension_modules": extension_modules(),
     }
 
@@ -68,6 +85,43 @@ def moment() -> dict[str, Any]:
 def packages() -> dict[str, str]:
     """Return the versions of the packages that do the work."""
     return {name: metadata.version(name) for name in _PACKAGES}
+
+
+def installed() -> dict[str, str]:
+    """Return the version of every distribution that this interpreter can import, by name."""
+    found: dict[str, str] = {}
+    for one in metadata.distributions():
+        name = one.metadata["Name"]
+        if name:  # a folder may look like a distribution and have no name
+            found.setdefault(name.lower(), one.version)  # the first is the one imported
+    return dict(sorted(found.items()))
+
+
+def installed_in(interpreter: Path) -> dict[str, str]:
+    """Ask another interpreter for :func:`installed`.
+
+    Raises:
+        DataError: it does not answer.
+    """
+    ask = "import json; from ftloader.lab import provenance as p; print(json.dumps(p.installed()))"
+    try:
+        done = subprocess.run(
+            [str(interpreter), "-c", ask], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise DataError(f"{interpreter} does not say which packages it has: {error}") from error
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def variables() -> dict[str, str]:
+    """Return the environment variables that change speed, as far as they are set."""
+    found = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    # Where a library lies is nobody's business; which it is may be all that matters.
+    return {
+        name: " ".join(Path(part).name for part in value.replace(":", " ").split())
+        for name, value in found.items()
+    }
 
 
 def extension_modules() -> list[str]:
@@ -92,7 +146,14 @@ def source_digest() -> str:
 
 
 def commit(folder: Path) -> str:
-    """Return the git commit of a folder, with ``+changes`` if it differs; empty without git."""
+    """Return the git commit of a folder, with ``+changes`` if it differs; empty without git.
+
+    A project packed by ``tools/bundle`` has no git: it says what it was packed from.
+    """
+    for above in folder.parents:
+        # Asked first: a bundle may be unpacked inside somebody else's repository.
+        if (above / _PACKED).is_file():
+            return (above / _PACKED).read_text(encoding="utf-8").strip()
     try:
         head = _git(folder, "rev-parse", "--short=12", "HEAD")
         changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
@@ -139,6 +200,15 @@ def resident() -> Mapping[str, int]:
             if line.startswith(field):
                 found[name] = int(line.split()[1]) * 1024
     return found
+
+
+def _huge_pages() -> str:
+    """Return how transparent huge pages are set; empty where the kernel does not say."""
+    try:
+        text = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="ascii")
+    except OSError:
+        return ""
+    return text.partition("[")[2].partition("]")[0]
 
 
 def _git(folder: Path, *arguments: str) -> str:

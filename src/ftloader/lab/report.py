@@ -1,5 +1,8 @@
 """Reports from result files alone: ``python -m ftloader report PATH... [--out DIR]``.
 
+``--site [FOLDER]`` makes the site of a whole experiments folder, ``--compare A B`` puts two result
+sets beside each other; both are in ``lab.site``.
+
 Each result file gives a folder with ``index.html`` (self-contained: no request leaves it),
 ``report.md`` with the same numbers, and the plots as SVG files for the Markdown. The same file
 gives the same report on any machine. A run that must not be believed gives none.
@@ -11,14 +14,16 @@ import argparse
 import hashlib
 import html
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, MeasurementError
-from . import prose, results
+from . import cpus, prose, results, resume
 from .analyse import summarise
-from .arms import flag_differences
+from .arms import flag_differences, not_comparable
+from .comparisons import letters
+from .findings import at_a_glance, findings, fit_text, further, rival_text
 from .summary import Summary
 
 HTML_NAME, MARKDOWN_NAME = "index.html", "report.md"
@@ -29,19 +34,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m ftloader report", description="Render reports from result files."
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH",
-        help="a result file, or the folder that holds one")  # fmt: skip
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH",
+        help="a result file, or the folder that holds one; with --site the experiments folder "
+        "(default: experiments)")  # fmt: skip
+    parser.add_argument("--site", action="store_true",
+        help="one site of all result sets, and REPORT.md beside the experiments")  # fmt: skip
+    parser.add_argument("--compare", action="store_true",
+        help="compare two result sets, the earlier first, by paired ratios")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR",
-        help="where to write (default: beside each result file)")  # fmt: skip
+        help="where to write (default: beside each result file; a site to reports/site, a "
+        "comparison to reports/compare)")  # fmt: skip
     try:
         asked = parser.parse_args(argv)
+        _require_paths(parser, asked)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        for path in asked.paths:
-            source = results.find(path)
-            out = _folder(source, asked.out, several=len(asked.paths) > 1)
-            print(f"report: {render(source, out)}")
+        _made(asked)
     except DataError as error:
         return _fail(str(error), 2)
     except MeasurementError as error:
@@ -51,6 +60,35 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the report needs {error.name}; install it with the extra ftloader[report]", 1
         )
     return 0
+
+
+def _require_paths(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> None:
+    count = len(asked.paths)
+    if asked.site and asked.compare:
+        parser.error("give --site or --compare, not both")
+    if asked.site and count > 1:
+        parser.error("--site takes one experiments folder")
+    if asked.compare and count != 2:
+        parser.error(f"--compare takes two result sets, not {count}")
+    if not asked.site and not count:
+        parser.error("give a result file, its folder, or --site")
+
+
+def _made(asked: argparse.Namespace) -> None:
+    """Make what was asked for and say where it is."""
+    from .site import command
+
+    if asked.site:
+        root = asked.paths[0] if asked.paths else Path("experiments")
+        print(f"report: {command.site(root, asked.out)}")
+    elif asked.compare:
+        before, after = asked.paths
+        print(f"report: {command.compared(before, after, asked.out)}")
+    else:
+        for path in asked.paths:
+            source = results.find(path)
+            out = _folder(source, asked.out, several=len(asked.paths) > 1)
+            print(f"report: {render(source, out)}")
 
 
 def render(source: Path, out: Path) -> Path:
@@ -67,6 +105,10 @@ def render(source: Path, out: Path) -> Path:
         from .costs.report import render as render_costs
 
         return render_costs(file, source, out)
+    if file.header.get("form") == results.TRIALS:
+        from .trials.report import render as render_trials
+
+        return render_trials(file, source, out)
     summary = summarise(file)
     drawn = {
         (subject.name, kind): draw(subject, summary)
@@ -82,8 +124,9 @@ def render(source: Path, out: Path) -> Path:
         for key, svg in drawn.items()
     }
     page = out / HTML_NAME
-    page.write_text(template("report.html.j2").render(**view, plots=inlined), encoding="utf-8")
-    text = template("report.md.j2").render(**view)
+    made = template("report.html.j2", fit=fit_text, rival=rival_text).render(**view, plots=inlined)
+    page.write_text(made, encoding="utf-8")
+    text = template("report.md.j2", fit=fit_text, rival=rival_text).render(**view)
     (out / MARKDOWN_NAME).write_text(text, encoding="utf-8")
     return page
 
@@ -97,26 +140,42 @@ def _view(summary: Summary, source: Path) -> dict[str, Any]:
         "header": header,
         "lead": prose.lead(summary),
         "opening": prose.opening(summary),
-        "findings": prose.findings(summary),
+        "findings": findings(summary),
+        "further": {one.name: further(one, summary) for one in summary.subjects},
+        "glance": at_a_glance(summary),
+        "letters": prose.join(f"{what} {name}" for name, what in letters(summary.arms).items()),
+        "pool_method": prose.pool_method(summary),
         "shows_not": prose.shows_not(summary),
         "assertions": {arm.name: prose.arm_assertion(summary, arm.name) for arm in summary.arms},
         "incomparable": {arm.name: flag_differences(summary.baseline, arm) for arm in summary.arms},
+        "unlike": {arm.name: not_comparable(summary.baseline, arm) for arm in summary.arms},
+        "build": {record["arm"]: record["provenance"] for record in records},
+        **ground(records, source),
+    }
+
+
+def ground(records: Sequence[Mapping[str, Any]], source: Path) -> dict[str, Any]:
+    """Return what the reports of all kinds of experiment show of their processes and file."""
+    from . import plots
+
+    return {
+        "colours": plots.COLOURS,
         "load": load(records),
         "steal": sum(r["after"]["steal_seconds"] - r["before"]["steal_seconds"] for r in records),
         "collections": sum(
             sum(r["after"]["collections"]) - sum(r["before"]["collections"]) for r in records
         ),
         "seconds": sum(record["seconds"] for record in records),
-        "packages": packages(records),
-        "build": {record["arm"]: record["provenance"] for record in records},
+        "packages": packages(records) + peers(records),
         "flags": flags,
         "digest": hashlib.blake2b(source.read_bytes(), digest_size=8).hexdigest(),
         "source": results.FILE_NAME,
+        "continued": resume.said(results.read(source)),
     }
 
 
-def template(name: str) -> Any:
-    """Return one of the laboratory's templates, with its filters."""
+def template(name: str, **filters: Callable[..., str]) -> Any:
+    """Return one of the laboratory's templates, with its filters and those given."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -131,7 +190,9 @@ def template(name: str) -> Any:
         number=lambda value: "\u2013" if value is None else prose.number(value),
         interval=prose.interval,
         point=prose.point_label,
+        pinned=cpus.shown,
     )
+    environment.filters.update(filters)
     return environment.get_template(name)
 
 
@@ -148,6 +209,14 @@ def packages(records: Sequence[Mapping[str, Any]]) -> list[str]:
         for r in records
     }
     return sorted(found)
+
+
+def peers(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the versions of the experiment's own packages, each combination once."""
+    combinations = (record.get("peers", {}).items() for record in records)
+    return sorted(
+        {", ".join(f"{name} {version}" for name, version in c) for c in combinations if c}
+    )
 
 
 def flags(flags: Mapping[str, str]) -> str:

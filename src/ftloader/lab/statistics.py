@@ -1,8 +1,15 @@
-"""Statistics for paired blocks: medians of ratios, bootstrap intervals, Karp-Flatt, and honesty.
+"""Statistics for paired blocks: medians of ratios, their intervals, tests, and honesty.
 
 A block holds every cell once, in random order, so two numbers of one block were measured under the
 same conditions and two numbers of different blocks were not. Everything here therefore works on
-one ratio per block and summarises over blocks; nothing ever pools windows or divides medians.
+one ratio per block and summarises over blocks; nothing ever pools windows or divides medians of
+one run.
+
+The interval of a median is the exact one between two of its blocks, which covers in at least 95 %
+from six blocks on, whatever the noise looks like. The percentile bootstrap lies inside it and does
+not: simulated, it covers in 87.5 % at 7 blocks, 91 % at 13, 93 to 94 % at 6, 8, 10, 12 and 20. What
+has no exact interval is bootstrapped: a ratio of two runs, a fitted law. All of it takes blocks for
+independent; noise that lasts over several blocks makes every interval too short.
 
 Every function is pure: the same numbers and the same seed give the same result. Intervals come
 first; a test is only reported where the number of blocks lets it reach 5 %.
@@ -10,13 +17,17 @@ first; a test is only reported where the number of blocks lets it reach 5 %.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .honesty import by_cores
 
 DRAWS = 10_000
 LEVEL = 0.95
@@ -24,6 +35,8 @@ LEVEL = 0.95
 SMALLEST_TESTABLE = 6
 # With fewer blocks even "all of them agree" happens by chance in more than 5 %.
 SMALLEST_RESOLVABLE = 5
+# Up to so many blocks all sign patterns are tried.
+_ALL_SIGNS = 14
 # "No difference" is a claim too: the whole interval must lie within 3 % of 1.
 NO_DIFFERENCE = 0.03
 
@@ -34,7 +47,7 @@ class Estimate:
 
     Attributes:
         value: the median.
-        low: lower end of the percentile bootstrap interval.
+        low: lower end of its interval.
         high: upper end.
         blocks: number of blocks it rests on.
     """
@@ -49,28 +62,97 @@ class Estimate:
         return Estimate(value, min(low, high), max(low, high), self.blocks)
 
 
-def estimate(values: Sequence[float], seed: int) -> Estimate:
-    """Return the median of one value per block with its bootstrap interval.
+def estimate(values: Sequence[float], seed: int = 0) -> Estimate:
+    """Return the median of one value per block with its interval.
 
-    The interval is the percentile bootstrap over blocks, 10 000 draws, 95 %. One block gives an
-    interval of no width: read ``blocks`` before believing it.
+    The interval runs from one block's value to another's, the narrowest such pair that covers the
+    true median in at least 95 %; see ``coverage`` for how often it does. With fewer than six blocks
+    there is none, and it runs from the smallest to the largest. It draws nothing, and it turns with
+    its values: the interval of 1/x is 1 over the interval of x.
 
     Args:
         values: one finite number per block.
-        seed: seed of the draws; printed in the report.
+        seed: not used, since nothing is drawn; all summaries are called alike.
 
     Raises:
         ValueError: there are no values, or one of them is not finite.
     """
+    sample = np.sort(_finite(values))
+    rank = _rank(sample.size)
+    low, high = sample[rank - 1], sample[sample.size - rank]
+    return Estimate(float(np.median(sample)), float(low), float(high), int(sample.size))
+
+
+def coverage(blocks: int) -> float:
+    """Return in what share of runs the interval of ``estimate`` covers the true median."""
+    return _covered(blocks, _rank(blocks))
+
+
+def _rank(blocks: int) -> int:
+    """Return which smallest, and which largest, block bounds the interval; 1 for the extremes."""
+    enough = (rank for rank in range(blocks // 2, 1, -1) if _covered(blocks, rank) >= LEVEL)
+    return next(enough, 1)
+
+
+def _covered(blocks: int, rank: int) -> float:
+    # The true median lies outside if fewer than ``rank`` blocks came out on one side of it.
+    outside = sum(math.comb(blocks, few) for few in range(rank))
+    return 1 - outside / 2.0 ** (blocks - 1)
+
+
+def _finite(values: Sequence[float]) -> NDArray[np.float64]:
     sample: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     if sample.size == 0 or not np.isfinite(sample).all():
         raise ValueError(f"an estimate needs finite values, one per block, not {list(values)}")
+    return sample
+
+
+def ratio_of(above: Sequence[float], below: Sequence[float], seed: int) -> Estimate:
+    """Return the median of one run over the median of another, independent one.
+
+    What is divided should be ratios already, each taken inside a block of its run, so that what
+    differs between the machines or days cancels in both. The interval is the percentile bootstrap
+    with both runs redrawn, which covers in 95 to 97 % from five blocks in each, as simulated; where
+    one run has many more blocks than the other, in no more than 90 to 94 %.
+
+    Args:
+        above: one positive number per block of one run.
+        below: the same of the other run; no pairs, the numbers of blocks may differ.
+        seed: of the draws.
+
+    Raises:
+        ValueError: a run has no values, or one that is not positive and finite.
+    """
+    runs = [_finite(values) for values in (above, below)]
+    if min(run.min() for run in runs) <= 0:
+        raise ValueError("a ratio of two runs needs positive values")
     rng = np.random.default_rng(seed)
-    picks = rng.integers(0, sample.size, size=(DRAWS, sample.size))
-    medians = np.median(sample[picks], axis=1)
+    drawn = [
+        np.median(run[rng.integers(0, run.size, size=(DRAWS, run.size))], axis=1) for run in runs
+    ]
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(medians, [tail, 100 - tail])
-    return Estimate(float(np.median(sample)), float(low), float(high), int(sample.size))
+    low, high = np.percentile(drawn[0] / drawn[1], [tail, 100 - tail])
+    value = float(np.median(runs[0]) / np.median(runs[1]))
+    return Estimate(value, float(low), float(high), min(run.size for run in runs))
+
+
+def bootstrap_tail(blocks: int) -> float:
+    """Return the share of bootstrap draws to cut from either end for a 95 % interval.
+
+    Redrawn blocks spread less than new ones would, by sqrt((n - 1) / n), and few of them need
+    Student's t for the normal: Hesterberg's expanded percentile interval. Student's quantile is
+    Cornish and Fisher's expansion, within 0.5 % from four degrees of freedom on.
+
+    Raises:
+        ValueError: fewer than five blocks.
+    """
+    if blocks < SMALLEST_RESOLVABLE:
+        raise ValueError(f"{blocks} blocks have no bootstrap interval: {SMALLEST_RESOLVABLE} do")
+    z, free = NormalDist().inv_cdf((1 + LEVEL) / 2), blocks - 1
+    student = z + (z**3 + z) / (4 * free)
+    student += (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
+    student += (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * free**3)
+    return NormalDist().cdf(-student * math.sqrt(blocks / free))
 
 
 def block_ratios(above: Mapping[int, float], below: Mapping[int, float]) -> list[float]:
@@ -110,15 +192,33 @@ def sign_flip_p(ratios: Sequence[float], seed: int) -> float | None:
     if len(ratios) < SMALLEST_TESTABLE:
         return None
     logs = np.log(np.asarray(ratios, dtype=np.float64))
-    if logs.size <= 14:
-        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=logs.size)))
-        extra = 0
-    else:
-        signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(DRAWS, logs.size))
-        extra = 1  # the observed pattern counts as one of the draws
+    signs = _signs(logs.size, seed)
+    extra = 0 if logs.size <= _ALL_SIGNS else 1  # the observed pattern counts as one of the draws
     # The tolerance keeps sums that are equal on paper equal in floating point.
     as_far = np.abs(signs @ logs) >= abs(logs.sum()) * (1 - 1e-12)
     return float((as_far.sum() + extra) / (len(signs) + extra))
+
+
+@functools.lru_cache(maxsize=8)
+def _signs(blocks: int, seed: int) -> NDArray[np.float64]:
+    if blocks <= _ALL_SIGNS:
+        return np.array(list(itertools.product((-1.0, 1.0), repeat=blocks)))
+    return np.random.default_rng(seed).choice([-1.0, 1.0], size=(DRAWS, blocks))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values adjusted for how many of them one table has (Holm's step-down procedure).
+
+    ``None``, where no test was possible, stays ``None`` and counts for nothing. Any of the others
+    at or below 5 % is then so with at most 5 % chance that one of them is a false alarm.
+    """
+    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for passed, (p, place) in enumerate(tested):
+        largest = max(largest, min(1.0, p * (len(tested) - passed)))
+        adjusted[place] = largest
+    return adjusted
 
 
 def verdict(ratio: Estimate) -> str:
@@ -141,11 +241,11 @@ def what_blocks_allow(blocks: int) -> str:
             f"n too small: {blocks} {'block' if blocks == 1 else 'blocks'} make a smoke run that "
             "shows the harness works; it resolves nothing, and no number of it should be quoted"
         )
-    reach = 1 - 2 * 0.5**blocks
     if blocks < SMALLEST_TESTABLE:
         return (
             f"{blocks} blocks: n too small for a test to reach 5 %, so none is shown; the widest "
-            f"possible interval, smallest to largest block, covers the median in {reach:.0%}"
+            "possible interval, smallest to largest block, covers the median in "
+            f"{coverage(blocks):.0%}"
         )
     if blocks < 10:
         return f"{blocks} blocks: enough for an interval and a test, below the 10 of a publication"
@@ -154,19 +254,7 @@ def what_blocks_allow(blocks: int) -> str:
 
 def what_cores_allow(cores: int) -> str:
     """Say which scaling laws a number of real cores can identify, in one sentence."""
-    if cores < 2:
-        return "1 core: nothing can be said about scaling"
-    if cores == 2:
-        return (
-            "2 cores: one speed-up, one equation; two unknowns of a scaling law cannot be fitted, "
-            "so none is, and nothing is said about more than two cores"
-        )
-    if cores <= 4:
-        return f"{cores} cores: at most Amdahl's law could be identified; no law is fitted here"
-    return (
-        f"{cores} cores: enough to fit Amdahl's law and the Universal Scalability Law, which this "
-        "report does not do yet; it shows the serial fraction at each count instead"
-    )
+    return by_cores(cores).said
 
 
 def finite(number: float | None) -> bool:

@@ -2,25 +2,26 @@
 
 The job is one JSON object (see :class:`Job`); the answer is one JSON document, either
 ``{"record": …}`` or ``{"error": {"type", "message"}}``. Whatever the operations print goes to
-stderr. A process that outlives its deadline prints every thread's stack and ends itself, so it
-cannot survive an orchestrator that was killed.
+stderr. A process that outlives its deadline prints every thread's stack and ends itself, and
+one whose orchestrator was killed is ended by the kernel.
 """
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import json
 import os
 import pickle
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from ..errors import FtloaderError, MeasurementError
-from . import controls, experiment, measure, provenance
+from . import controls, cpus, experiment, measure, processes, provenance
 from .arms import Arm, assert_arm
 
 
@@ -29,7 +30,7 @@ class Job:
     """What a worker process is asked to do.
 
     Attributes:
-        experiment: path of the experiment script.
+        experiment: where it is described, as ``where.load`` takes it.
         inputs: path of the pickled :class:`~ftloader.lab.experiment.Inputs`.
         arm: the arm it must be.
         role: ``"reference"`` (serial engine, digests only) or ``"measure"``.
@@ -37,6 +38,7 @@ class Job:
         order: names of workloads and controls, in the order to run them.
         settings: how long to measure.
         deadline: seconds after which the process ends itself.
+        cpus: logical CPUs to stay on; empty for all.
     """
 
     experiment: str
@@ -47,6 +49,7 @@ class Job:
     order: tuple[str, ...]
     settings: measure.Settings
     deadline: float
+    cpus: tuple[int, ...] = ()
 
     def to_json(self) -> str:
         """Return the job as one JSON document."""
@@ -58,7 +61,7 @@ class Job:
         record = json.loads(text)
         record["arm"] = Arm.from_json(record["arm"])
         record["settings"] = measure.Settings(**record["settings"])
-        record["order"] = tuple(record["order"])
+        record["order"], record["cpus"] = tuple(record["order"]), tuple(record["cpus"])
         return cls(**record)
 
 
@@ -69,8 +72,12 @@ def work(job: Job) -> dict[str, Any]:
         ArmError: this process is not the arm asked for, before or after timing.
         DigestError: outputs were not reproducible.
     """
-    described = experiment.load(Path(job.experiment))
+    described = experiment.load(job.experiment)
     return in_arm(job, job.role, job.threads, lambda inputs: _run_all(job, described, inputs))
+
+
+# From Linux's prctl.h.
+_PR_SET_PDEATHSIG = 1
 
 
 class AnyJob(Protocol):
@@ -88,11 +95,19 @@ class AnyJob(Protocol):
     def order(self) -> tuple[str, ...]:
         """What is run, in order."""
 
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """The logical CPUs it must stay on; empty for all."""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds after which the process ends itself."""
+
 
 def in_arm(
     job: AnyJob, role: str, threads: int, run: Callable[[experiment.Inputs], Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Run what measures between two assertions of the arm; return the process's record.
+    """Run what measures between two assertions of arm and CPU set; return the process's record.
 
     Args:
         job: the job.
@@ -102,7 +117,9 @@ def in_arm(
 
     Raises:
         ArmError: this process is not the arm asked for, before or after timing.
+        MeasurementError: it is not on its CPUs.
     """
+    cpus.assert_pinned(job.cpus, "before timing")
     begin = time.perf_counter()
     with open(job.inputs, "rb") as file:
         inputs: experiment.Inputs = pickle.load(file)
@@ -110,6 +127,7 @@ def in_arm(
     measured = run(inputs)
     # Asserted after timing too: an operation's lazy import may have turned the GIL on.
     after = {**assert_arm(job.arm, "after timing"), **provenance.moment()}
+    cpus.assert_pinned(job.cpus, "after timing")
     return {
         "role": role,
         "arm": job.arm.name,
@@ -138,6 +156,9 @@ def _run_all(
             raise MeasurementError(f"the experiment has no workload or control named {name!r}")
         elif job.role == "reference":
             found["workloads"][name] = measure.verify(workloads[name], inputs, 1, "serial")
+        elif not job.arm.threaded:
+            asked = processes.Asked(job.experiment, job.inputs, name, job.arm)
+            found["workloads"][name] = processes.measure(asked, job.threads, job.settings)
         else:
             found["workloads"][name] = measure.measure(
                 workloads[name], inputs, job.threads, job.settings
@@ -152,23 +173,36 @@ def _claim_stdout() -> TextIO:
     return answer
 
 
-def serve(parse: Callable[[str], Any], do: Callable[[Any], dict[str, Any]]) -> int:
-    """Read a job from stdin, do it, answer on stdout; return the exit code.
+def serve[J: AnyJob](parse: Callable[[str], J], do: Callable[[J], dict[str, Any]]) -> int:
+    """Read a job from stdin, do it on its CPUs, answer on stdout; return the exit code.
 
     Args:
-        parse: makes the job from its text; a job has a ``deadline`` in seconds.
+        parse: makes the job from its text.
         do: does it and returns the record.
     """
+    _end_with_parent()
     with _claim_stdout() as answer:
         job = parse(sys.stdin.read())
         faulthandler.dump_traceback_later(job.deadline, exit=True)
         try:
+            # First of all: threads that an import starts stay where they were started.
+            cpus.pin(job.cpus)
             document: dict[str, Any] = {"record": do(job)}
         except FtloaderError as error:
             document = {"error": {"type": type(error).__name__, "message": str(error)}}
         json.dump(document, answer)
         faulthandler.cancel_dump_traceback_later()
     return 0 if "record" in document else 1
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to end this process when the orchestrator dies, so that none measures on."""
+    if sys.platform != "linux":
+        return  # there it ends at its deadline
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died just before
+        os._exit(1)
 
 
 if __name__ == "__main__":

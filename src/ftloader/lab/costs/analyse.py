@@ -170,13 +170,17 @@ class Lookup:
 
     def ratios(self, arm: str, cell: str, above: str, below: str) -> list[float]:
         """Return the ratio of two contenders in each block that accepted both in one round."""
-        found = []
-        for _, record in sorted(self.records(arm).items()):
+        return list(self.ratios_by_block(arm, cell, above, below).values())
+
+    def ratios_by_block(self, arm: str, cell: str, above: str, below: str) -> dict[int, float]:
+        """Return the same by block, blocks in order."""
+        found = {}
+        for block, record in sorted(self.records(arm).items()):
             # Not strict: a contender that was left out has no windows.
             pairs = zip(_rounds(record, cell, above), _rounds(record, cell, below), strict=False)
             good = [one / other for one, other in pairs if one is not None and other]
             if good:
-                found.append(median(good))
+                found[block] = median(good)
         return found
 
     def left_out(self, arm: str, cell: str, *contenders: str) -> bool:
@@ -253,7 +257,8 @@ def pairs_of(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
         (off, on)
         for off in arms
         for on in arms
-        if on.free_threaded and on.gil and not off.gil and on.version == off.version
+        if on.free_threaded and on.gil and not off.gil
+        if (on.version, on.workers) == (off.version, off.workers)
     ]
 
 

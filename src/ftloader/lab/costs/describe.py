@@ -6,7 +6,6 @@ Frozen descriptions, nothing else; ``load`` reads them from a script, as every w
 from __future__ import annotations
 
 import importlib
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -198,13 +197,11 @@ class CostExperiment:
                 )
 
 
-def load(path: Path) -> CostExperiment:
-    """Load the ``EXPERIMENT`` of a script; its siblings can be imported as when it is run.
+def load(where: Path | str) -> CostExperiment:
+    """Load an experiment: the ``EXPERIMENT`` of a script, or a ``"module:attribute"``.
 
     Raises:
-        MeasurementError: the file has no ``EXPERIMENT``.
+        DataError: nothing can be loaded from there.
+        MeasurementError: it is no ``CostExperiment``.
     """
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    return load_described(path, CostExperiment, "experiments/engine_overhead/run.py")
+    return load_described(where, CostExperiment, "experiments/engine_overhead/run.py")

@@ -11,16 +11,15 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import ArmError, DataError
-from .. import command, inputs, provenance, results
+from ...errors import DataError
+from .. import command, inputs, recording, results
 from ..arms import Arm
-from ..command import count, fail, say
+from ..command import count
 from ..orchestrate import Progress, ask
 from . import check
 from .describe import CostExperiment
@@ -36,13 +35,14 @@ _DEADLINE = 300.0
 class Bench:
     """What stays the same over a run's processes."""
 
-    script: Path
+    script: Path | str
     inputs: Path
     interpreters: Mapping[str, Path]
     names: tuple[str, ...]
     settings: Settings
     blocks: int
     seed: int
+    cpus: tuple[int, ...] = ()
 
 
 def main(experiment: CostExperiment, script: str, argv: Sequence[str] | None = None) -> int:
@@ -50,7 +50,8 @@ def main(experiment: CostExperiment, script: str, argv: Sequence[str] | None = N
 
     Args:
         experiment: what to measure.
-        script: path of the script that defines it as ``EXPERIMENT``; workers load it.
+        script: path of the script that defines it as ``EXPERIMENT``, or ``"module:attribute"``;
+            workers load it.
         argv: arguments; the command line's by default.
 
     Returns:
@@ -60,13 +61,13 @@ def main(experiment: CostExperiment, script: str, argv: Sequence[str] | None = N
 
     def measure(asked: argparse.Namespace) -> int:
         experiment.require_sound()
-        return _run(experiment, Path(script).resolve(), asked, words)
+        return _run(experiment, script, asked, words)
 
-    return command.guarded(lambda: _arguments(experiment).parse_args(words), measure)
+    return command.guarded(lambda: _arguments(experiment, script).parse_args(words), measure)
 
 
-def _arguments(experiment: CostExperiment) -> argparse.ArgumentParser:
-    parser = command.parser(experiment.name, experiment.question)
+def _arguments(experiment: CostExperiment, script: str) -> argparse.ArgumentParser:
+    parser = command.parser(experiment.name, experiment.question, script)
     add = parser.add_argument
     add("--quick", action="store_true", help="3 blocks: a smoke run, not judged")
     add("--blocks", type=count, metavar="N", help="blocks (default: 10, with --quick 3)")
@@ -77,58 +78,71 @@ def _arguments(experiment: CostExperiment) -> argparse.ArgumentParser:
 
 
 def _run(
-    experiment: CostExperiment, script: Path, asked: argparse.Namespace, words: Sequence[str]
+    experiment: CostExperiment, script: str, asked: argparse.Namespace, words: Sequence[str]
 ) -> int:
-    try:
-        arms, interpreters = command.arms_of(asked)
-    except ArmError as error:  # nothing was measured: the argument is at fault
-        return fail(str(error), 2)
     cells = _cells(experiment, asked.cells)
-    started = datetime.now(UTC)
-    out = command.new_folder(asked, experiment.name, started)
-    chosen, data = command.chosen_inputs(asked, asked.images)
+    call = recording.begin(script, words, asked, experiment.name, asked.images)
     blocks = asked.blocks or (_QUICK_BLOCKS if asked.quick else _FULL_BLOCKS)
-    say(
-        f"{experiment.question}\n{len(arms)} arms ({', '.join(arm.name for arm in arms)}), "
-        f"{len(cells)} cells, {blocks} blocks, {blocks * len(arms)} processes, seed {asked.seed}"
-    )
-    mode = "quick" if asked.quick else "full"
-    typed = command.command_text(experiment.name, words, interpreters)
-    header = {
-        "form": results.COSTS,
-        "experiment": _described(experiment, cells),
-        "run": command.run_header(started, asked, blocks, mode, typed, script.parent),
-        "arms": [arm.to_json() for arm in arms],
-        "machine": provenance.machine(),
-        "data": data,
-    }
-    names = (*cells, *(control.name for control in experiment.controls))
+    keys = {(block, arm.name) for block in range(blocks) for arm in call.arms}
+    numbers = (f"{len(cells)} cells", f"{blocks} blocks", f"{len(keys)} processes")
+    call.say(experiment.question, *numbers)
     settings = QUICK if asked.quick else FULL
+    mode = "quick" if asked.quick else "full"
+    described = {"form": results.COSTS, "experiment": _described(experiment, cells)}
+    header = {**described, **call.header(asdict(settings), blocks=blocks, mode=mode)}
+    names = (*cells, *(control.name for control in experiment.controls))
     with tempfile.TemporaryDirectory(prefix="ftloader-lab-") as scratch:
         file = Path(scratch) / "inputs"
-        inputs.save(chosen, file)
-        bench = Bench(script, file, interpreters, names, settings, blocks, asked.seed)
-        with results.Writer(out / results.FILE_NAME) as writer:
-            writer.header(header)
+        inputs.save(call.inputs, file)
+        bench = Bench(
+            script=call.script,
+            inputs=file,
+            interpreters=call.interpreters,
+            names=names,
+            settings=settings,
+            blocks=blocks,
+            seed=asked.seed,
+            cpus=call.cpu_set.cpus,
+        )
+        with recording.result_file(call, header, lambda _: keys, _key_of) as (writer, before):
 
             def measure() -> None:
-                run(bench, arms, writer)
+                run(bench, call.arms, writer, before)
                 # Controls are judged over all blocks, so only now; what fails is never shown.
                 check.result(results.read(writer.path))
 
             code = command.measure_to_the_end(writer, measure)
-    return code or command.report(out, latest=asked.out is None)
+    return code or command.report(call.folder, latest=asked.out is None)
 
 
-def run(bench: Bench, arms: Sequence[Arm], writer: results.Writer) -> None:
+def _key_of(record: Mapping[str, Any]) -> tuple[int, str]:
+    return (record["block"], record["arm"])
+
+
+def run(
+    bench: Bench,
+    arms: Sequence[Arm],
+    writer: results.Writer,
+    before: results.ResultFile | None = None,
+) -> None:
     """Run every process of every block, appending each record.
+
+    Args:
+        bench: what stays the same.
+        arms: the arms.
+        writer: the result file.
+        before: what it holds already; those processes are not run again.
 
     Raises:
         MeasurementError: a process died, hung, or measured something that must not be believed.
         KeyboardInterrupt: Ctrl-C; the process in flight has been ended.
     """
-    progress = Progress(bench.blocks * len(arms))
+    measured = before.processes if before else ()
+    recorded = {_key_of(record) for record in measured}
     firsts: dict[str, Mapping[str, Any]] = {}
+    for record in measured:
+        firsts.setdefault(record["arm"], record)
+    progress = Progress(bench.blocks * len(arms) - len(recorded))
     done = 0
     try:
         for block in range(bench.blocks):
@@ -136,27 +150,15 @@ def run(bench: Bench, arms: Sequence[Arm], writer: results.Writer) -> None:
             for position, place in enumerate(rng.permutation(len(arms))):
                 arm = arms[place]
                 order = tuple(bench.names[i] for i in rng.permutation(len(bench.names)))
+                if (block, arm.name) in recorded:
+                    continue
                 progress.step(done, f"block {block + 1}, {arm.name}")
-                job = Job(
-                    experiment=str(bench.script),
-                    inputs=str(bench.inputs),
-                    arm=arm,
-                    order=order,
-                    amounts=_amounts(firsts.get(arm.name)),
-                    seed=(bench.seed, block, int(place)),
-                    settings=bench.settings,
-                    deadline=_DEADLINE,
-                )
-                where = f"arm {arm.name}, block {block + 1}"
-                record = ask(
-                    bench.interpreters[arm.name],
-                    "ftloader.lab.costs.worker",
-                    arm,
-                    job.to_json(),
-                    _DEADLINE,
-                    where,
-                )
-                record = {**record, "block": block, "position": position}
+                seed = (bench.seed, block, int(place))
+                record = {
+                    **_ask(bench, arm, order, _amounts(firsts.get(arm.name)), seed),
+                    "block": block,
+                    "position": position,
+                }
                 check.process(record, arm, firsts)
                 firsts.setdefault(arm.name, record)
                 writer.process(record)
@@ -164,6 +166,31 @@ def run(bench: Bench, arms: Sequence[Arm], writer: results.Writer) -> None:
         progress.step(done, "measured")
     finally:
         progress.close()
+
+
+def _ask(
+    bench: Bench,
+    arm: Arm,
+    order: tuple[str, ...],
+    amounts: Mapping[str, Mapping[str, int]],
+    seed: tuple[int, int, int],
+) -> dict[str, Any]:
+    """Run one process to its end and return its record."""
+    job = Job(
+        experiment=str(bench.script),
+        inputs=str(bench.inputs),
+        arm=arm,
+        order=order,
+        amounts=amounts,
+        seed=seed,
+        settings=bench.settings,
+        deadline=_DEADLINE,
+        cpus=bench.cpus,
+    )
+    where = f"arm {arm.name}, block {seed[1] + 1}"
+    interpreter = bench.interpreters[arm.name]
+    worker = "ftloader.lab.costs.worker"
+    return ask(interpreter, worker, arm, job.to_json(), _DEADLINE, where)
 
 
 def _amounts(first: Mapping[str, Any] | None) -> dict[str, dict[str, int]]:

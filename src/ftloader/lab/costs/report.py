@@ -5,16 +5,15 @@ Called by ``python -m ftloader report`` for files whose header says that they co
 
 from __future__ import annotations
 
-import hashlib
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..arms import flag_differences
 from ..prose import number
-from ..report import HTML_NAME, MARKDOWN_NAME, flags, load, packages, template
-from ..results import FILE_NAME, ResultFile
+from ..report import HTML_NAME, MARKDOWN_NAME, ground, template
+from ..results import ResultFile
 from . import prose
 from .analyse import CostSummary, summarise
 
@@ -62,25 +61,8 @@ def _view(summary: CostSummary, source: Path) -> dict[str, Any]:
         "shows_not": prose.shows_not(summary),
         "judged": {arm.name: sum(r["arm"] == arm.name for r in records) for arm in summary.arms},
         "differ": flag_differences,
-        "load": load(records),
-        "steal": sum(r["after"]["steal_seconds"] - r["before"]["steal_seconds"] for r in records),
-        "seconds": sum(record["seconds"] for record in records),
-        "collections": sum(
-            sum(r["after"]["collections"]) - sum(r["before"]["collections"]) for r in records
-        ),
-        "packages": packages(records) + _peers(records),
         "method": prose.method(summary),
         "source_digest": first["source_digest"],
-        "flags": flags,
         "number": number,
-        "digest": hashlib.blake2b(source.read_bytes(), digest_size=8).hexdigest(),
-        "source": FILE_NAME,
+        **ground(records, source),
     }
-
-
-def _peers(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the versions of the experiment's own packages, each combination once."""
-    combinations = (r.get("peers", {}).items() for r in records)
-    return sorted(
-        {", ".join(f"{name} {version}" for name, version in c) for c in combinations if c}
-    )

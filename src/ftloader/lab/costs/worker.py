@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ class Job:
     """What a worker process is asked to do.
 
     Attributes:
-        experiment: path of the experiment script.
+        experiment: where it is described, as ``where.load`` takes it.
         inputs: path of the pickled :class:`~ftloader.lab.experiment.Inputs`.
         arm: the arm it must be.
         order: names of cells and controls, in the order to run them.
@@ -35,6 +34,7 @@ class Job:
         seed: of the order of contenders within each round.
         settings: how long to measure.
         deadline: seconds after which the process ends itself.
+        cpus: logical CPUs to stay on; empty for all.
     """
 
     experiment: str
@@ -45,6 +45,7 @@ class Job:
     seed: tuple[int, ...]
     settings: measure.Settings
     deadline: float
+    cpus: tuple[int, ...] = ()
 
     def to_json(self) -> str:
         """Return the job as one JSON document."""
@@ -56,7 +57,8 @@ class Job:
         record = json.loads(text)
         record["arm"] = Arm.from_json(record["arm"])
         record["settings"] = measure.Settings(**record["settings"])
-        record["order"], record["seed"] = tuple(record["order"]), tuple(record["seed"])
+        for name in ("order", "seed", "cpus"):
+            record[name] = tuple(record[name])
         return cls(**record)
 
 
@@ -67,7 +69,7 @@ def work(job: Job) -> dict[str, Any]:
         ArmError: this process is not the arm asked for, before or after timing.
         DigestError: contenders of a cell had different outputs.
     """
-    described = describe.load(Path(job.experiment))
+    described = describe.load(job.experiment)
     return in_arm(
         job, "measure", controls.JUDGED_AT, lambda inputs: _run_all(job, described, inputs)
     )

@@ -1,0 +1,7 @@
+"""``python -m ftloader.lab``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
