@@ -227,7 +227,7 @@ def section(results: dict[str, Result]) -> Iterator[str]:
             f"{result.tuning['seconds']:.1f} s |"
         )
     yield ""
-    yield "Medians over pairs of fresh windows, with 95 % bootstrap intervals."
+    yield "Medians over pairs of fresh windows, with 95 % intervals."
     for name, result in results.items():
         yield from ("", f"### {name}: {result.tuning['about']}", "", "```text")
         yield result.tuning["text"]

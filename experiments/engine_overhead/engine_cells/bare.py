@@ -11,14 +11,15 @@ import asyncio
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
 from typing import Any
 
 from spdl.pipeline import PipelineBuilder
+
+from ftloader.lab.pools import pool_map as pool_map
+from ftloader.lab.pools import pool_window as pool_window
 
 Op = Callable[[Any], Any]
 _END = object()
@@ -35,24 +36,6 @@ def serial(items: Iterable[Any], ops: Iterable[Op]) -> Iterator[Any]:
         for op in calls:
             item = op(item)
         yield item
-
-
-def pool_window(items: Iterable[Any], op: Op, workers: int, window: int) -> Iterator[Any]:
-    """Submit each item to a pool, with a bounded window; results in input order."""
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for item in items:
-            waiting.append(pool.submit(op, item))
-            if len(waiting) > window:
-                yield waiting.popleft().result()
-        for future in waiting:
-            yield future.result()
-
-
-def pool_map(items: Iterable[Any], op: Op, workers: int) -> Iterator[Any]:
-    """``ThreadPoolExecutor.map``: everything is submitted at once."""
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(op, items)
 
 
 def queues(

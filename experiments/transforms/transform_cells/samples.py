@@ -10,6 +10,7 @@ from pathlib import Path
 from ftloader import lab
 from ftloader.detection.coco import CocoFolder, open_coco
 from ftloader.detection.sample import Sample
+from ftloader.lab.inputs import document
 
 #: Images that a step is measured on; a pass is one call for each.
 IMAGES = 8
@@ -39,25 +40,9 @@ def samples_of(inputs: lab.Inputs) -> list[Sample]:
 def _written(inputs: lab.Inputs, place: Path) -> CocoFolder:
     (place / "annotations").mkdir()
     (place / "images").mkdir()
-    images, annotations = [], []
-    for sample in inputs.samples:
-        name = f"{sample.key:06}.jpg"
-        (place / "images" / name).write_bytes(sample.jpeg)
-        size = {"width": sample.width, "height": sample.height}
-        images.append({"id": sample.key, "file_name": name, **size})
-        annotations += [_plain(one) | {"image_id": sample.key} for one in sample.annotations]
-    document = {
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": one, "name": str(one)} for one in inputs.categories],
-    }
+    described = document(inputs)
+    for sample, image in zip(inputs.samples, described["images"], strict=True):
+        (place / "images" / image["file_name"]).write_bytes(sample.jpeg)
     file = place / "annotations" / "instances_run.json"
-    file.write_text(json.dumps(document), encoding="utf-8")
+    file.write_text(json.dumps(described), encoding="utf-8")
     return open_coco(place)
-
-
-def _plain(record: dict[str, object]) -> dict[str, object]:
-    outline = record["segmentation"]
-    if isinstance(outline, dict) and isinstance(outline["counts"], bytes):
-        return record | {"segmentation": outline | {"counts": outline["counts"].decode("ascii")}}
-    return record

@@ -1,0 +1,1 @@
+"""The workloads of the scaling experiment, one kind in each module."""
