@@ -17,6 +17,7 @@ DEPENDENCIES = [
     "numpy",
     "PIL.Image",
     "torch",
+    "torchdata.nodes",
     "spdl.pipeline",
     "spdl.io",
     "matplotlib.pyplot",

@@ -88,3 +88,14 @@ def rewrite(tmp_path: Path) -> Callable[[Records], Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the site made from the committed results."""
+    from ftloader.lab import report
+
+    root = Path(__file__).parents[2] / "experiments"
+    out = tmp_path_factory.mktemp("site")
+    assert report.main(["--site", "--out", str(out), str(root)]) == 0
+    return out

@@ -95,6 +95,56 @@ def test_an_arm_survives_json(own_arms):
         assert arms.Arm.from_json(json.loads(json.dumps(arm.to_json()))) == arm
 
 
+def test_an_arm_of_a_file_before_1_3_has_threads(own_arms):
+    record = own_arms[0].to_json()
+    del record["workers"]
+    assert arms.Arm.from_json(record).workers == "threads"
+
+
+def four():
+    """Return the arms of 3.12, 3.13 and 3.13t, as the command line finds them."""
+    plain = [arms.Arm(name, f"{name}.1", False, True, FLAGS) for name in ("3.13", "3.12")]
+    both = [arms.Arm(f"3.13t GIL {g}", "3.13.1", True, g == "on", FLAGS) for g in ("off", "on")]
+    return plain + both
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("none", []),
+        ("usual", ["3.12 processes", "3.13t GIL off processes"]),
+        ("all", ["3.13 processes", "3.12 processes", "3.13t GIL off processes"]),
+        ("3.13", ["3.13 processes"]),
+        ("3.13t,3.12", ["3.12 processes", "3.13t GIL off processes"]),
+    ],
+)
+def test_the_interpreters_asked_for_get_a_pool_too_without_the_gil_where_that_can_be(
+    asked, expected
+):
+    made = arms.process_arms(four(), asked)
+    assert [pool.name for _, pool in made] == expected
+    for arm, pool in made:
+        assert (pool.workers, pool.interpreter, pool.gil) == ("processes", arm.interpreter, arm.gil)
+
+
+def test_a_pool_of_an_interpreter_that_is_not_there_is_one_line_with_those_that_are():
+    with pytest.raises(ArmError, match=r"no interpreter is called '3\.11'; there are 3"):
+        arms.process_arms(four(), "3.12,3.11")
+
+
+def test_workers_are_counted_with_their_noun():
+    (_, pool), *_ = arms.process_arms(four(), "all")
+    assert [four()[0].counted(1), four()[0].counted(3)] == ["1 thread", "3 threads"]
+    assert [pool.counted(1), pool.counted(3)] == ["1 process", "3 processes"]
+
+
+def test_why_arms_do_not_compare_fits_into_a_cell():
+    one = arms.Arm("a", "3.12.1", False, True, FLAGS)
+    other = arms.Arm("b", "3.13.15", True, False, {**FLAGS, "pgo": "true", "lto": "true"})
+    assert arms.not_comparable(one, other) == "not comparable: LTO, PGO"
+    assert arms.not_comparable(one, one) == ""
+
+
 def test_differing_build_flags_are_named():
     one = arms.Arm("a", "3.12.1", False, True, FLAGS)
     other = arms.Arm("b", "3.13.15", True, False, {**FLAGS, "pgo": "true"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 from hypothesis import given
@@ -46,3 +47,13 @@ def test_controls_run_wherever_two_threads_or_more_fit_the_cores():
         controlled = {"ceiling", "contention"} <= set(cell.order)
         assert controlled == (cell.threads == 2)
         assert "sums" in cell.order
+
+
+def test_a_pool_of_processes_is_not_asked_for_work_that_it_cannot_do():
+    work = EXPERIMENT.workloads[0]
+    others = (work, dataclasses.replace(work, name="threads only", call=None))
+    both = dataclasses.replace(EXPERIMENT, workloads=others)
+    pool = dataclasses.replace(ARMS[0], name="t off processes", workers="processes")
+    for cell in plan(both, [ARMS[0], pool], [1, 2], 4, 1, seed=0):
+        assert "sums" in cell.order
+        assert ("threads only" in cell.order) == cell.arm.threaded

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ftloader.errors import ControlError
@@ -71,6 +73,30 @@ def test_bounds_tell_the_two_outcomes_of_a_control_apart(name):
     expected, forbidden = (2.0, 1.0) if name == CEILING else (0.17, 2.0)
     assert off.low <= expected <= off.high
     assert not off.low <= forbidden <= off.high
+
+
+def with_native(ratio, ceiling, arm):
+    found = process(ceiling, 0.2 if "off" in arm else 0.95, arm)
+    found["controls"]["native"] = {"ratio": ratio}
+    return found
+
+
+def test_native_work_must_scale_whether_the_gil_is_on_or_off():
+    controls.judge_run(OFF, [with_native(1.97, 1.98, "3.13t GIL off")])
+    controls.judge_run(ON, [with_native(1.97, 1.0, "3.13t GIL on")])
+    for arms, ceiling in ((OFF, 1.98), (ON, 1.0)):
+        with pytest.raises(ControlError, match=r"native control ran at 1\.02 times"):
+            controls.judge_run(arms, [with_native(1.02, ceiling, arms[0][0])])
+        with pytest.raises(ControlError, match="native control has no accepted sample"):
+            controls.judge_run(arms, [with_native(None, ceiling, arms[0][0])])
+
+
+def test_native_work_shares_nothing_and_is_long_enough_to_be_timed():
+    control = controls.NATIVE_CONTROL
+    assert control.make() is None
+    begin = time.thread_time()
+    control.work(None, controls.STEPS)
+    assert time.thread_time() - begin > 1e-4
 
 
 def test_controls_measure_pairs_of_both_rates():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from ftloader.detection.synthetic import SyntheticSpec, write_synthetic_coco
 from ftloader.lab import experiment, inputs
+from ftloader.lab.digest import full_digest
 from ftloader.lab.measure import verify
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "scaling" / "run.py"
@@ -23,8 +26,36 @@ def chosen(tmp_path_factory):
     return inputs.choose(folder, 4, seed=1)[0]
 
 
-def test_it_has_both_controls():
+def test_it_has_all_three_controls():
     EXPERIMENT.require_controls()
+    assert {control.name for control in EXPERIMENT.controls} >= {experiment.NATIVE}
+
+
+def test_it_has_the_kinds_of_work_of_a_loader():
+    expected = {"decode", "resize", "decode_resize", "annotations", "masks", "mosaic", "recipe"}
+    assert set(WORKLOADS) == expected | {"collate"}
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_workload_says_which_part_of_it_holds_the_gil(name):
+    assert "GIL" in WORKLOADS[name].about
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_what_a_process_calls_gives_the_serial_output(chosen, name):
+    workload = WORKLOADS[name]
+    digest, count, sample = full_digest(map(workload.call, workload.prepare(chosen)))
+    assert {"digest": digest, "sample": sample} == verify(workload, chosen, 1, "serial")
+    assert count == len(workload.prepare(chosen))
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_workload_runs_pass_after_pass_and_can_be_stopped(chosen, name):
+    workload = WORKLOADS[name]
+    items = workload.prepare(chosen)
+    with workload.build(lambda: itertools.cycle(items), 2).run("threads") as run:
+        twice = [full_digest(itertools.islice(run, len(items))) for _ in range(2)]
+    assert twice[0] == twice[1]
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
@@ -45,6 +76,55 @@ def test_images_fit_the_usual_training_size(chosen):
         assert max(image.shape[:2]) <= 1333
         assert min(image.shape[:2]) <= 800
         assert (image.shape[0] > image.shape[1]) == (sample.height > sample.width)
+
+
+def test_masks_are_those_of_the_parsed_annotations(chosen):
+    data = inputs.in_memory(chosen)
+    for place, masks in enumerate(results_of("masks", chosen)):
+        assert np.array_equal(masks, data.load(place).masks())
+
+
+def test_a_mosaic_is_made_of_four_images_on_a_canvas_of_twice_the_size(chosen):
+    for image, boxes, labels in results_of("mosaic", chosen):
+        assert image.shape == (1280, 1280, 3)
+        assert len(boxes) == len(labels)
+        assert boxes.min(initial=0) >= 0
+        assert boxes.max(initial=0) <= 1280
+
+
+def test_the_recipe_gives_an_image_boxes_and_a_mask_of_its_size_for_each(chosen):
+    for image, boxes, labels, *masks in results_of("recipe", chosen):
+        assert min(image.shape[:2]) <= 800
+        assert len(boxes) == len(labels) == len(masks)
+        assert all(mask.shape == image.shape[:2] for mask in masks)
+
+
+def test_another_seed_makes_other_samples(chosen):
+    other = dataclasses.replace(chosen, seed=chosen.seed + 1)
+    for name in ("mosaic", "recipe"):
+        one, two = (verify(WORKLOADS[name], given, 1, "serial") for given in (chosen, other))
+        assert one != two
+
+
+def test_batches_hold_every_image_once_padded_with_zeros(chosen):
+    found = []
+    for batch in results_of("collate", chosen):
+        for image, (width, height) in zip(batch.images, batch.sizes, strict=True):
+            assert image[:height, :width].any()
+            assert not image[height:].any()
+            assert not image[:, width:].any()
+        found += batch.image_ids.tolist()
+    assert sorted(found) == [sample.key for sample in chosen.samples]
+
+
+def test_a_run_in_memory_has_the_images_and_objects_of_the_run(chosen):
+    data = inputs.in_memory(chosen)
+    assert [data.read_bytes(place) for place in range(len(data))] == [
+        sample.jpeg for sample in chosen.samples
+    ]
+    for place, sample in enumerate(chosen.samples):
+        assert data.info(place).id == sample.key
+        assert len(data.annotations(place)) == len(sample.annotations)
 
 
 def test_annotations_are_flipped_and_their_masks_lie_in_their_boxes(chosen):
