@@ -191,6 +191,7 @@ def test_trials_give_the_ratios_of_their_baselines_and_hypotheses(tmp_path: Path
         "against": "twice",
         "against_cell": "",
         "across_gil": False,
+        "arms": "all",
     }
     header = {
         "kind": "header",

@@ -315,6 +315,27 @@ def test_ids_of_a_page_with_curves_are_unique_and_its_links_lead_somewhere(full)
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
 
 
+@pytest.mark.parametrize(
+    ("asked", "spoken_of"),
+    [("all", [ON, OFF]), ("gil on", [ON]), ("gil off", [OFF]), ("gil build", []),
+     ("free-threaded build", [ON, OFF])],
+)  # fmt: skip
+def test_a_hypothesis_is_judged_only_in_the_arms_it_speaks_of(tmp_path, asked, spoken_of):
+    trials = [trial(block, name, "single", 900) for block in range(6) for name in (ON, OFF)]
+    folder = written(tmp_path / "run", trials)
+    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0])
+    (one,) = (one for one in first["experiment"]["hypotheses"] if one["text"] == "a thousand steps")
+    one["arms"] = asked
+    text = "\n".join([json.dumps(first), *lines[1:]]) + "\n"
+    (folder / "results.jsonl").write_text(text, encoding="utf-8")
+    found = hypothesis(analyse.summarise(results.read(folder)), "a thousand steps")
+    words = {name: analyse.REFUTED if name in spoken_of else analyse.NOT_MEANT for name in found}
+    assert {name: one.verdict for name, one in found.items()} == words
+    # The number is shown all the same.
+    assert all(one.estimate.value == 900 for one in found.values())
+
+
 def test_the_lead_counts_the_judgements_and_the_findings_say_where(full):
     summary = analyse.summarise(results.read(full))
     lead = prose.lead(summary)

@@ -90,11 +90,13 @@ def _torchdata() -> list[Hypothesis]:
         at_4(f"torchdata.nodes on processes over DataLoader ({example}: 906 over 835)",
              "nodes_processes", "images_per_s", 906 / 835, "higher", against="torch"),
         at_4(f"torchdata.nodes on threads over DataLoader ({example} without the GIL: 922 over "
-             "835)", "nodes_threads", "images_per_s", 922 / 835, "higher", against="torch"),
+             "835)", "nodes_threads", "images_per_s", 922 / 835, "higher", against="torch",
+             arms="gil off"),
         at_4(f"torchdata.nodes on threads without the GIL over with it ({example}: 922 over 692)",
              "nodes_threads", "images_per_s", 922 / 692, "higher", across_gil=True),
         at_4("torchdata.nodes use less CPU on threads than on processes (its documentation, "
-             "3.13t)", "nodes_threads", "cpu", FALLS, "lower", against="nodes_processes"),
+             "3.13t)", "nodes_threads", "cpu", FALLS, "lower", against="nodes_processes",
+             arms="gil off"),
     ]  # fmt: skip
 
 
@@ -148,7 +150,7 @@ def _ours() -> list[Hypothesis]:
         pipeline("with a step that leaves it time it stalls for at most 2 %", "step", "stall",
                  0.02, "lower"),
         pipeline("Python-heavy work, without the GIL: the pipeline keeps up with processes",
-                 "python", "images_per_s", ON_PAR, "higher", against="torch"),
+                 "python", "images_per_s", ON_PAR, "higher", against="torch", arms="gil off"),
         pipeline("Python-heavy work: without the GIL over with it", "python", "images_per_s", 1.5,
                  "higher", across_gil=True),
         Hypothesis(

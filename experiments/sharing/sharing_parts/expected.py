@@ -1,8 +1,8 @@
 """What was expected before any judged run, and from where.
 
 Figures are those measured on 3.13.15t with two threads, before this experiment was written, and
-those published by others for four; limits leave room for another machine. Without the GIL over with
-it, on the same binary: with it two threads get done what one does, whatever they share.
+those published by others for four; limits leave room for another machine. They speak of arms with
+the GIL off: with it two threads get done what one does, whatever they share.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ PUBLISHED = (
 
 
 def _speedup(text: str, cell: str, name: str, limit: float, better: Better) -> Hypothesis:
-    return Hypothesis(text, cell, name, "speedup", limit, better, across_gil=True)
+    return Hypothesis(text, cell, name, "speedup", limit, better, arms="gil off")
 
 
 def hypotheses(two: str, four: str) -> tuple[Hypothesis, ...]:
@@ -74,14 +74,14 @@ def hypotheses(two: str, four: str) -> tuple[Hypothesis, ...]:
     ]
     found += [
         Hypothesis(
-            f"what {rule} buys at two threads, beyond what it buys with the GIL",
+            f"what {rule} buys at two threads without the GIL",
             two,
             good,
             "rate",
             limit,
             "higher",
             against=bad,
-            across_gil=True,
+            arms="gil off",
         )
         for good, bad, rule, limit in RULES
     ]

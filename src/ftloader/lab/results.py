@@ -73,7 +73,7 @@ contender doing one cell's job in a process of its own, and two or more for one 
     arms it makes sense in)}], cells: [{name, title, about, settings, contenders (names), baseline
     (empty for none), group (of cells that are points of one plot, or empty), x, x_title}],
     hypotheses: [{text, cell, contender, metric, limit, better, against, against_cell,
-    across_gil}], unasked (hypotheses left out with the cells and contenders they speak of),
+    across_gil, arms}], unasked (hypotheses left out with the cells and contenders they speak of),
     limits, controls, deadline (seconds)}. ``run`` has neither thread counts nor
     ``oversubscribed``.
 ``process``

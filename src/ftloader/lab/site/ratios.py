@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..arms import Arm, flag_differences
 from ..costs.analyse import Lookup, pairs_of
+from ..trials.analyse import speaks_of
 from . import ratios_own
 from .find import COSTS, OWN, SCALING, TRIALS, ResultSet
 
@@ -151,7 +152,7 @@ def _trials(found: ResultSet) -> Iterator[Ratio]:
                     over(_values(found, off, here, name, metric["name"]),
                         _values(found, on, here, name, metric["name"])), matters=True)  # fmt: skip
         elif other != (here, name):
-            for arm in arms:
+            for arm in (arm for arm in arms if speaks_of(one, arm)):
                 yield Ratio((metric["name"], here, name, *other, arm.name), one["text"],
                     arm.name, one["better"],
                     over(_values(found, arm, here, name, metric["name"]),

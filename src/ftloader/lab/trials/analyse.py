@@ -24,6 +24,7 @@ from .lookup import Lookup, ratios
 from .summary import Entry, Failure, Fate, Group, Job, Judged, Row, Table, Tested, TrialSummary
 
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
+NOT_MEANT = "speaks of other arms"
 Item = Mapping[str, Any]
 
 
@@ -62,6 +63,14 @@ def verdict(found: Estimate | None, better: str, limit: float) -> str:
     """Judge an interval against a limit."""
     word = judge(found, better, limit)
     return {MET: CONFIRMED, MISSED: REFUTED}.get(word, word)
+
+
+def speaks_of(hypothesis: Item, arm: Arm) -> bool:
+    """Tell whether a hypothesis speaks of an arm."""
+    asked: str = hypothesis["arms"]
+    if asked in ("gil on", "gil off"):
+        return arm.gil == (asked == "gil on")
+    return asked == "all" or arm.free_threaded == (asked == "free-threaded build")
 
 
 def _job(cell: Item, described: Item, arms: Sequence[Arm], look: Lookup) -> Job:
@@ -128,6 +137,8 @@ def _tested(one: Item, described: Item, arms: Sequence[Arm], look: Lookup) -> Te
         word = verdict(estimate, one["better"], one["limit"])
         if any(fate.missing or not fate.fits for fate in fates):
             word = LEFT_OUT
+        if not all(speaks_of(one, arm) for arm in places):
+            word = NOT_MEANT
         return Judged(where, estimate, word, sum(fate.failed for fate in fates))
 
     if one["across_gil"]:

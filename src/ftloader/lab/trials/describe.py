@@ -18,6 +18,8 @@ from ..experiment import Control, Inputs, load_described, require_controls
 
 Setting = int | float | str
 Better = Literal["lower", "higher", ""]
+#: The arms that a hypothesis speaks of: by the GIL's state, or by the interpreter's build.
+Arms = Literal["all", "gil on", "gil off", "gil build", "free-threaded build"]
 #: Of a distribution that a trial keeps for plots, this many numbers are written at most.
 MOST_POINTS = 400
 
@@ -136,6 +138,7 @@ class Hypothesis:
         against_cell: name of a cell.
         across_gil: with the GIL off over with it on, same binary: one verdict for each such pair
             of arms instead of one for each arm.
+        arms: those it speaks of; in others the number is shown and not judged.
     """
 
     text: str
@@ -147,6 +150,7 @@ class Hypothesis:
     against: str = ""
     against_cell: str = ""
     across_gil: bool = False
+    arms: Arms = "all"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from .analyse import (
     CONFIRMED,
     LEFT_OUT,
     NOT_JUDGED,
+    NOT_MEANT,
     NOT_MEASURED,
     REFUTED,
     UNDECIDED,
@@ -46,7 +47,7 @@ def lead(summary: TrialSummary) -> str:
         return "Too few blocks to judge a hypothesis; the numbers show that the harness works."
     counts = Counter(one.verdict for tested in summary.hypotheses for one in tested.results)
     # What could not be tried at all was not judged; the list of limits names it.
-    total = sum(counts.values()) - counts[LEFT_OUT]
+    total = sum(counts.values()) - counts[LEFT_OUT] - counts[NOT_MEANT]
     if not total:
         return "No hypothesis could be judged."
     said = [f"{counts[word]} {word}" for word in (CONFIRMED, REFUTED, UNDECIDED) if counts[word]]
