@@ -97,7 +97,7 @@ EXPERIMENT = TrialExperiment(
         counting("peer", "somebody else's", 3, needs=("json",)),
         Contender("absent", "an absent one", no_one, needs=("sys", "no_such_module")),
         Contender("free", "only without the GIL", no_one, gil="off"),
-        Contender("alone", "ours alone", ours),
+        Contender("alone", "ours alone", ours, needs=("json",), ours=True),
         Contender("crash", "a crash", crash, needs=("json",)),
         Contender("fail", "an exception", fail, needs=("json",)),
         Contender("leave", "one that leaves a process behind", leave, needs=("json",)),

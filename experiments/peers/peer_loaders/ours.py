@@ -56,6 +56,6 @@ CONTENDERS = (
         lambda job: pipeline(job, "spdl"),
         needs=("spdl.pipeline",),
     ),
-    contender("dataloader", "ftloader DataLoader (threads)", dataloader, needs=("torch",)),
+    contender("dataloader", "ftloader DataLoader (threads)", dataloader, ("torch",), ours=True),
     contender("loader", "ftloader Loader", loader),
 )

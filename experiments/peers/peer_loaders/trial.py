@@ -95,13 +95,15 @@ class Reading:
     digest: int = 0
 
 
-def contender(name: str, title: str, opening: Open, needs: tuple[str, ...] = ()) -> Contender:
+def contender(
+    name: str, title: str, opening: Open, needs: tuple[str, ...] = (), ours: bool = False
+) -> Contender:
     """Return a contender that opens a loader like this."""
 
     def run(inputs: lab.Inputs, settings: Settings) -> Outcome:
         return measure(opening, inputs, settings)
 
-    return Contender(name, title, run, needs)
+    return Contender(name, title, run, needs, ours=ours)
 
 
 def closing(batches: Iterator[Any]) -> Callable[[], None]:

@@ -22,7 +22,8 @@ _RUN = "run"
 #: Command, what it does, and the module whose ``main(argv)`` does it.
 COMMANDS = {
     _RUN: ("measure an experiment: run path/to/run.py or run module:attribute", "ftloader.lab.cli"),
-    "report": ("make a report from result files", "ftloader.lab.report"),
+    "report": ("make reports or a site from result files, or compare two", "ftloader.lab.report"),
+    "guard": ("has ftloader become slower than an earlier commit?", "ftloader.lab.guard.main"),
 }
 #: The forms of experiment, and the module that measures each.
 _FORMS: dict[type[Any], str] = {

@@ -72,6 +72,8 @@ class Contender:
         needs: modules that it imports; where one cannot be imported the contender is left out,
             and the report says why.
         gil: the arms it makes sense in: all, or those with the GIL on or off.
+        ours: whether it is ours to mend. If one that is crashes or hangs, the run stops, and so it
+            does for a contender that needs nobody else's package; what others do is a result.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Contender:
     run: Callable[[Inputs, Mapping[str, Setting]], Outcome]
     needs: tuple[str, ...] = ()
     gil: Literal["any", "on", "off"] = "any"
+    ours: bool = False
 
     def missing(self) -> str:
         """Import what it needs; return what went wrong, empty where nothing did."""

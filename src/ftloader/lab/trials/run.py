@@ -220,9 +220,9 @@ def _fits(contender: Contender, arm: Arm) -> bool:
 
 
 def _ours(bench: Bench, trial: Trial) -> bool:
-    """Tell whether no code but ours ran in a process: a control, or a contender without needs."""
+    """Tell whether what ran in a process is ours to mend; controls are."""
     known = {one.name: one for one in bench.experiment.contenders}
-    return not trial.cell or not known[trial.contender].needs
+    return not trial.cell or known[trial.contender].ours or not known[trial.contender].needs
 
 
 def _failed(trial: Trial, death: WorkerDied) -> dict[str, Any]:
