@@ -6,6 +6,8 @@ that every worker process loads, so the operations being measured are written wh
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -148,6 +150,19 @@ class Experiment:
     def names_for(self, threaded: bool) -> list[str]:
         """Return the workloads that arms with threads, or with processes, can run."""
         return [one.name for one in self.workloads if threaded or one.call is not None]
+
+
+def missing(needs: Iterable[str]) -> str:
+    """Import modules; return what went wrong with the first that cannot be, empty if all can."""
+    for name in needs:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # they are about others' code
+                importlib.import_module(name)
+        except Exception as error:  # native packages fail to load in many ways
+            # Where things lie on this machine is nobody's business.
+            words = [word for word in str(error).split() if "/" not in word]
+            return " ".join([f"{type(error).__name__}:", *words])
+    return ""
 
 
 def require_controls(present: set[str], where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .arms import flag_differences
 from .comparisons import leading
@@ -20,13 +20,13 @@ def number(value: float) -> str:
     return f"{value:,.{places}f}".replace(",", "\u202f").replace("-", "\u2212")
 
 
-def interval(estimate: Estimate | None) -> str:
+def interval(estimate: Estimate | None, write: Callable[[float], str] = number) -> str:
     """Format an estimate with its interval; one block has none."""
     if estimate is None:
         return "\u2013"
     if estimate.blocks == 1:
-        return number(estimate.value)
-    return f"{number(estimate.value)} ({number(estimate.low)} to {number(estimate.high)})"
+        return write(estimate.value)
+    return f"{write(estimate.value)} ({write(estimate.low)} to {write(estimate.high)})"
 
 
 def threads(count: int) -> str:

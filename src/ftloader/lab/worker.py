@@ -17,16 +17,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
 from ..errors import FtloaderError, MeasurementError
 from . import controls, cpus, experiment, measure, processes, provenance
 from .arms import Arm, assert_arm
+from .jobs import Sent, fields
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Sent):
     """What a worker process is asked to do.
 
     Attributes:
@@ -51,18 +52,11 @@ class Job:
     deadline: float
     cpus: tuple[int, ...] = ()
 
-    def to_json(self) -> str:
-        """Return the job as one JSON document."""
-        return json.dumps(asdict(self))
-
     @classmethod
     def from_json(cls, text: str) -> Job:
         """Make a job from what :meth:`to_json` returned."""
-        record = json.loads(text)
-        record["arm"] = Arm.from_json(record["arm"])
-        record["settings"] = measure.Settings(**record["settings"])
-        record["order"], record["cpus"] = tuple(record["order"]), tuple(record["cpus"])
-        return cls(**record)
+        record = fields(text)
+        return cls(**{**record, "settings": measure.Settings(**record["settings"])})
 
 
 def work(job: Job) -> dict[str, Any]:

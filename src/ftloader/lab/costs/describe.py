@@ -5,15 +5,13 @@ Frozen descriptions, nothing else; ``load`` reads them from a script, as every w
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ...errors import MeasurementError
-from ..experiment import Control, Inputs, load_described, require_controls
+from ..experiment import Control, Inputs, load_described, missing, require_controls
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,7 @@ class Contender:
 
     def missing(self) -> str:
         """Import what it needs; return what went wrong, empty where nothing did."""
-        for name in self.needs:
-            try:
-                with warnings.catch_warnings(action="ignore"):  # they are about others' code
-                    importlib.import_module(name)
-            except Exception as error:  # native packages fail to load in many ways
-                # Where things lie on this machine is nobody's business.
-                words = [word for word in str(error).split() if "/" not in word]
-                return " ".join([f"{type(error).__name__}:", *words])
-        return ""
+        return missing(self.needs)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ The same protocol as ``ftloader.lab.worker``; this one measures cells instead of
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -17,12 +16,13 @@ import numpy as np
 
 from .. import controls, experiment
 from ..arms import Arm
+from ..jobs import Sent, fields
 from ..worker import in_arm, serve
 from . import describe, measure
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Sent):
     """What a worker process is asked to do.
 
     Attributes:
@@ -47,19 +47,11 @@ class Job:
     deadline: float
     cpus: tuple[int, ...] = ()
 
-    def to_json(self) -> str:
-        """Return the job as one JSON document."""
-        return json.dumps(asdict(self))
-
     @classmethod
     def from_json(cls, text: str) -> Job:
         """Make a job from what :meth:`to_json` returned."""
-        record = json.loads(text)
-        record["arm"] = Arm.from_json(record["arm"])
-        record["settings"] = measure.Settings(**record["settings"])
-        for name in ("order", "seed", "cpus"):
-            record[name] = tuple(record[name])
-        return cls(**record)
+        record = fields(text)
+        return cls(**{**record, "settings": measure.Settings(**record["settings"])})
 
 
 def work(job: Job) -> dict[str, Any]:

@@ -5,14 +5,14 @@ Apart from the worker, which is run as a program and must not be imported as a m
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ..arms import Arm
+from ..jobs import Sent, fields
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Sent):
     """What a worker process is asked to do.
 
     Attributes:
@@ -35,14 +35,7 @@ class Job:
     deadline: float
     cpus: tuple[int, ...] = ()
 
-    def to_json(self) -> str:
-        """Return the job as one JSON document."""
-        return json.dumps(asdict(self))
-
     @classmethod
     def from_json(cls, text: str) -> Job:
         """Make a job from what :meth:`to_json` returned."""
-        record = json.loads(text)
-        record["arm"] = Arm.from_json(record["arm"])
-        record["order"], record["cpus"] = tuple(record["order"]), tuple(record["cpus"])
-        return cls(**record)
+        return cls(**fields(text))

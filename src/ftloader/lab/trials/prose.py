@@ -34,11 +34,7 @@ def number(value: float) -> str:
 
 def interval(estimate: Estimate | None) -> str:
     """Format an estimate with its interval; one block has none."""
-    if estimate is None:
-        return "\u2013"
-    if estimate.blocks == 1:
-        return number(estimate.value)
-    return f"{number(estimate.value)} ({number(estimate.low)} to {number(estimate.high)})"
+    return prose.interval(estimate, number)
 
 
 def lead(summary: TrialSummary) -> str:
