@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -40,9 +40,13 @@ def ours(
             pipeline = pipeline.prefetch(ahead * job.concurrency)
         if job.decoders:
             pipeline = pipeline.pipe(job.decode, concurrency=job.decoders, output_order=order)
-        with pipeline.run() as opened:
-            reading = read(map(marked, opened), job.samples, job.midway)
-        return job.outcome(reading, order)
+
+        def opened() -> Iterator[tuple[int, int]]:
+            # In the first next(): a run starts to fetch as soon as it is there.
+            with pipeline.run() as run:
+                yield from map(marked, run)
+
+        return job.outcome(read(opened(), job.samples, job.midway), order)
 
     return run
 
