@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import ArmError, DataError, FtloaderError, MeasurementError
-from . import inputs, results, resume, where
+from . import inputs, provenance, results, resume, where
 from .arms import Arm, probe, process_arms
 from .experiment import Inputs
 
@@ -169,7 +169,8 @@ def measure_to_the_end(writer: results.Writer, measure: Callable[[], None]) -> i
     """
 
     def end(status: str, reason: str) -> None:
-        writer.end(status, reason, datetime.now(UTC).isoformat(timespec="seconds"))
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        writer.end(status, provenance.without_folders(reason), finished)
 
     try:
         measure()

@@ -24,6 +24,8 @@ from .experiment import Inputs, Workload
 
 # Successive warm-up windows must agree this well.
 _SETTLED = 0.05
+# A window gets at most so many times the passes of the one before it.
+_GROWTH = 8
 # A window is refused above these shares of the CPU set's time, plus the tick of /proc/stat.
 _STEAL_SHARE, _OTHERS_SHARE, _BUSY_SHARE = 0.05, 0.10, 0.90
 _TICK = 0.03
@@ -207,8 +209,9 @@ def _warm_up(passes: Passes, shortest: float, most: int) -> tuple[int, int, bool
 
 
 def _longer(count: int, window: Window, shortest: float) -> int:
-    """Return how many passes a window should have had to be long enough."""
-    return max(count + 1, round(count * 1.1 * shortest / window.seconds))
+    """Return how many passes the next window gets, to be long enough."""
+    # Capped: a first window may read what lay ready in buffers, and seem to take no time at all.
+    return min(max(count + 1, round(count * 1.1 * shortest / window.seconds)), _GROWTH * count)
 
 
 def disturbance(

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import sysconfig
@@ -36,6 +37,8 @@ _VARIABLES = (
     "MALLOC_MMAP_THRESHOLD_",
     "LD_PRELOAD",
 )
+# A path up to its last part.
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^/\s\"':]+/)+")
 _JIFFY = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
@@ -220,6 +223,11 @@ def _git(folder: Path, *arguments: str) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def without_folders(text: str) -> str:
+    """Return a text whose paths have lost their folders: where things lie is nobody's business."""
+    return _FOLDERS.sub("", text)
 
 
 def _without_paths(arguments: str) -> str:

@@ -6,7 +6,6 @@ crashed or hung. That somebody else's code crashed or hung is a result: it is re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import WorkerDied
-from .. import results
+from .. import provenance, results
 from ..arms import Arm
 from ..orchestrate import Progress, ask
 from .check import Seen
@@ -24,8 +23,6 @@ from .job import Job
 
 _CONTROLS_DEADLINE = 120.0
 _WORDS = 20
-# A path up to its last part: where things lie on this machine is nobody's business.
-_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^/\s\"':]+/)+")
 
 Key = tuple[int, str, str, str]
 
@@ -227,7 +224,7 @@ def _ours(bench: Bench, trial: Trial) -> bool:
 
 def _failed(trial: Trial, death: WorkerDied) -> dict[str, Any]:
     spoken = [line for line in death.words if line.strip(" ^~")]
-    words = [_FOLDERS.sub("", line) for line in spoken[-_WORDS:]]
+    words = [provenance.without_folders(line) for line in spoken[-_WORDS:]]
     return {
         "role": "failed",
         "arm": trial.arm.name,
