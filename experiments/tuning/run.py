@@ -219,7 +219,7 @@ def section(results: dict[str, Result]) -> Iterator[str]:
     for name, result in results.items():
         final = result.final
         ratios = [final["choice"][pair] / final["best"][pair] for pair in final["choice"]]
-        ratio = estimate(ratios, SEED)
+        ratio = estimate(ratios)
         held = "yes" if ratio.value >= TARGET else "**no**"
         yield (
             f"| {name} | {words(result.tuning['choice'])} | {result.best} | "

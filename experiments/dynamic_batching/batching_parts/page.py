@@ -160,7 +160,7 @@ def trained(summary: Summary) -> Iterable[dict[str, str]]:
     for name, title in MEASURED_TITLES.items():
         runs = summary.of("measured", policy=name)
         over, count = summary.over_measured(name)
-        rate = estimate(list(summary.rates(name).values()), seed=0)
+        rate = estimate(list(summary.rates(name).values()))
         ratio = summary.faster(name, "groups")
         errors = summary.errors(name)
         grown = [growth_error(run) for run in runs]

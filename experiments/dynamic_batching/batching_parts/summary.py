@@ -112,7 +112,7 @@ class Summary:
 
     def faster(self, policy: str, than: str) -> Estimate:
         """Return the ratio of two policies' rates inside the blocks."""
-        return estimate(block_ratios(self.rates(policy), self.rates(than)), seed=0)
+        return estimate(block_ratios(self.rates(policy), self.rates(than)))
 
     def errors(self, policy: str) -> list[float]:
         """Return measured over predicted peaks, less 1."""

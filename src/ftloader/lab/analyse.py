@@ -106,7 +106,7 @@ class _Table:
         return self.estimate(block_ratios(above, below))
 
     def estimate(self, values: Sequence[float]) -> Estimate | None:
-        return estimate(values, self.seed) if values else None
+        return estimate(values) if values else None
 
 
 def _subject(
@@ -123,7 +123,7 @@ def _subject(
         unit=described["unit"],
         series=series,
         comparisons=tuple(comparisons(series, table.seed)),
-        crossings=tuple(crossings(series, table.seed)),
+        crossings=tuple(crossings(series)),
     )
 
 

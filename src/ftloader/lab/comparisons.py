@@ -57,7 +57,7 @@ def comparisons(series: Sequence[Series], seed: int) -> list[Comparison]:
 
     Args:
         series: one for each arm that ran it.
-        seed: of the intervals and tests.
+        seed: of the tests.
     """
     named = letters([one.arm for one in series])
     found = [_compared(asked, named, seed) for asked in _asked(series)]
@@ -135,7 +135,7 @@ def _compared(asked: _Asked, named: Mapping[str, str], seed: int) -> Comparison:
     about, one, threads, other, others = asked
     pair = [named.get(each.arm.name, "") for each in (one, other)]
     ratios = _ratios(one.at(threads), other.at(others))
-    ratio = estimate(ratios, seed) if ratios else None
+    ratio = estimate(ratios) if ratios else None
     differ = flag_differences(one.arm, other.arm)
     return Comparison(
         pair="/".join(pair) if all(pair) else "",
@@ -154,7 +154,7 @@ def _ratios(above: Point | None, below: Point | None) -> list[float]:
     return block_ratios(above.by_block, below.by_block) if above and below else []
 
 
-def crossings(series: Sequence[Series], seed: int) -> list[Crossing]:
+def crossings(series: Sequence[Series]) -> list[Crossing]:
     """Return from how many threads on each arm without the GIL beats what has one, or a pool.
 
     Rivals are builds with the GIL, at one thread and at their best count, and process pools at
@@ -170,15 +170,15 @@ def crossings(series: Sequence[Series], seed: int) -> list[Crossing]:
                 counts.add(best.threads)
             for count in sorted(counts):
                 is_best = best is not None and count == best.threads
-                found.append(_crossing(off, rival, count, is_best, seed))
+                found.append(_crossing(off, rival, count, is_best))
     return found
 
 
-def _crossing(off: Series, rival: Series, count: int, best: bool, seed: int) -> Crossing:
+def _crossing(off: Series, rival: Series, count: int, best: bool) -> Crossing:
     ratio, beaten = None, None
     for point in off.inside():
         ratios = _ratios(point, rival.at(count))
-        ratio = estimate(ratios, seed) if ratios else None
+        ratio = estimate(ratios) if ratios else None
         if ratio and verdict(ratio) == "faster":
             beaten = point.threads
             break

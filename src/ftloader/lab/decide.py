@@ -72,7 +72,7 @@ def decide(
     for (claim, ratios), p_value, adjusted in zip(
         ratios_by_claim.items(), p_values, holm(p_values), strict=True
     ):
-        ratio = estimate(ratios, seed)
+        ratio = estimate(ratios)
         outcome: Outcome = "not shown" if len(ratios) >= needed else "too few blocks"
         if adjusted is not None and adjusted <= FALSE_ALARM and ratio.low > 1 + margin:
             outcome = "regressed"

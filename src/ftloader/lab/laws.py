@@ -102,7 +102,7 @@ def fits(by_block: Mapping[int, Mapping[int, float]], cores: int, seed: int) -> 
             scheduler and no law; or a throughput is not positive and finite.
     """
     counts = _sound_counts(by_block, cores)
-    broken = _broken(by_block, seed)
+    broken = _broken(by_block)
     blocks = sorted(set.intersection(*(set(by_block[n]) for n in counts))) if counts else []
     reason = _why_not(counts, len(blocks), cores, broken)
     if reason:
@@ -130,13 +130,13 @@ def _sound_counts(by_block: Mapping[int, Mapping[int, float]], cores: int) -> li
     return sorted(count for count, found in by_block.items() if found)
 
 
-def _broken(by_block: Mapping[int, Mapping[int, float]], seed: int) -> tuple[int, ...]:
+def _broken(by_block: Mapping[int, Mapping[int, float]]) -> tuple[int, ...]:
     """Return the counts whose whole interval of speed-ups lies above the number of threads."""
     one = by_block.get(1, {})
     found = []
     for count in sorted(by_block.keys() - {1}):
         ratios = block_ratios(by_block[count], one)
-        if len(ratios) >= SMALLEST_RESOLVABLE and estimate(ratios, seed).low > count:
+        if len(ratios) >= SMALLEST_RESOLVABLE and estimate(ratios).low > count:
             found.append(count)
     return tuple(found)
 

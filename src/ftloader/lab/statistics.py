@@ -62,7 +62,7 @@ class Estimate:
         return Estimate(value, min(low, high), max(low, high), self.blocks)
 
 
-def estimate(values: Sequence[float], seed: int = 0) -> Estimate:
+def estimate(values: Sequence[float]) -> Estimate:
     """Return the median of one value per block with its interval.
 
     The interval runs from one block's value to another's, the narrowest such pair that covers the
@@ -72,7 +72,6 @@ def estimate(values: Sequence[float], seed: int = 0) -> Estimate:
 
     Args:
         values: one finite number per block.
-        seed: not used, since nothing is drawn; all summaries are called alike.
 
     Raises:
         ValueError: there are no values, or one of them is not finite.

@@ -152,7 +152,6 @@ class Lookup:
     """Finds what was measured, by arm, cell, contender and block."""
 
     def __init__(self, file: ResultFile) -> None:
-        self.seed = int(file.header["run"]["seed"])
         self._processes = file.processes
 
     def records(self, arm: str) -> dict[int, Mapping[str, Any]]:
@@ -194,7 +193,7 @@ class Lookup:
 
     def estimate(self, values: Sequence[float]) -> Estimate | None:
         """Summarise over blocks; ``None`` if there is nothing to summarise."""
-        return estimate(values, self.seed) if values else None
+        return estimate(values) if values else None
 
 
 def _rounds(record: Mapping[str, Any], cell: str, contender: str) -> list[float | None]:

@@ -64,7 +64,7 @@ class Batching:
     def faster(self, than: str) -> Estimate | None:
         """Return measured images per second over a rival's, under one memory budget."""
         ratios = block_ratios(self.rates(OURS), self.rates(than))
-        return estimate(ratios, 0) if ratios else None
+        return estimate(ratios) if ratios else None
 
 
 def planned(files: Files) -> Sentence:

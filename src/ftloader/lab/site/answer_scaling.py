@@ -34,7 +34,6 @@ class Scaling:
         ((self.name, self.rows),) = files.items()
         self.header = self.rows[0].record
         self.most = max(self.header["run"]["threads"])
-        self.seed = int(self.header["run"]["seed"])
         self.arms = [Arm.from_json(one) for one in self.header["arms"]]
         self.used: list[Row] = [self.rows[0]]
 
@@ -73,7 +72,7 @@ class Scaling:
         for one in self.header["experiment"]["workloads"]:
             numbers = block_ratios(above(one["name"]), below(one["name"]))
             if numbers:
-                ratio = estimate(numbers, self.seed)
+                ratio = estimate(numbers)
                 found.append(Ratio(one["title"], ratio, verdict(ratio)))
         return sorted(found, key=lambda one: -one.found.value)
 
@@ -164,9 +163,7 @@ def _best(run: Scaling, arm: Arm, workload: str) -> dict[int, float]:
     """Return an arm's rates at the thread count with the highest median within the cores."""
     counts = {one: run.rates(arm, one, workload) for one in run.header["run"]["threads"]}
     medians = {
-        count: estimate(list(rates.values()), run.seed).value
-        for count, rates in counts.items()
-        if rates
+        count: estimate(list(rates.values())).value for count, rates in counts.items() if rates
     }
     return counts[max(medians, key=lambda count: medians[count])] if medians else {}
 

@@ -127,7 +127,7 @@ def judge(pairs: Sequence[tuple[Ratio, Ratio]], seed: int) -> list[Change]:
     for (one, other), p_value in zip(pairs, holm(p_values), strict=True):
         change = ratio_of(other.values, one.values, seed)
         word = _verdict(change, p_value, other.better)
-        before, after = (estimate(side.values, seed) for side in (one, other))
+        before, after = (estimate(side.values) for side in (one, other))
         found.append(Change(other, before, after, change, p_value, word))
     return found
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ..statistics import Estimate, estimate
 from . import ratios
-from .compare import seed
 from .find import ResultSet
 
 
@@ -51,7 +50,7 @@ def _of(sets: Sequence[ResultSet], where: str) -> list[Panel]:
     keys = dict.fromkeys(key for found in every for key, one in found.items() if one.matters)
     for key in keys:
         points = tuple(
-            estimate(found[key].values, seed(one)) if key in found else None
+            estimate(found[key].values) if key in found else None
             for one, found in zip(sets, every, strict=True)
         )
         if sum(point is not None for point in points) > 1:

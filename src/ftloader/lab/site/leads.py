@@ -10,9 +10,6 @@ from . import answer_batching, answer_safety, ratios_own, rows
 from .find import COSTS, SCALING, TRIALS, Experiment
 from .rows import Files, Rule, Sentence
 
-#: Seed of the intervals of tuning's report, whose file has none.
-_TUNING_SEED = 20
-
 
 def lead(experiment: Experiment) -> Sentence | None:
     """Return what the newest result set of an experiment says; ``None`` where there is none.
@@ -62,7 +59,7 @@ def _arranged(files: Files) -> results.ResultFile:
 def _tuning(files: Files) -> Sentence:
     """Say what the chosen settings reach of the best, at least."""
     found = [
-        (estimate(list(by_pair.values()), _TUNING_SEED), panel.partition(":")[0], arm)
+        (estimate(list(by_pair.values())), panel.partition(":")[0], arm)
         for panel, arm, by_pair in ratios_own.tuned(files)
     ]
     lowest, workload, arm = min(found, key=lambda one: one[0].value)

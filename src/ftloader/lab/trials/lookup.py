@@ -17,7 +17,6 @@ class Lookup:
     """A result file's trials."""
 
     def __init__(self, file: ResultFile) -> None:
-        self.seed = int(file.header["run"]["seed"])
         self.gil = {one["name"]: one["gil"] for one in file.header["experiment"]["contenders"]}
         self.trials = [record for record in file.processes if "trial" in record]
         self._found: dict[tuple[str, str, str], list[Record]] = {}
@@ -68,7 +67,7 @@ class Lookup:
 
     def estimate(self, values: Sequence[float]) -> Estimate | None:
         """Summarise over blocks; ``None`` if there is nothing to summarise."""
-        return estimate(values, self.seed) if values else None
+        return estimate(values) if values else None
 
 
 def ratios(above: Mapping[int, float], below: Mapping[int, float]) -> dict[int, float]:
