@@ -5,40 +5,26 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import ftloader
 from ftloader.errors import MeasurementError
 from ftloader.lab import report, results
 from ftloader.lab.costs import describe, measure
 from ftloader.lab.costs.analyse import summarise, verdict
 from ftloader.lab.statistics import Estimate
 
+from .calling import called
+
 TINY = Path(__file__).with_name("tiny_costs.py")
 
 
 def run(folder, *arguments, fault=""):
-    return subprocess.run(
-        [sys.executable, str(TINY), "--images", "2", "--gil", "on", *arguments],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(ftloader.__file__).resolve().parents[1]),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "TINY_FAULT": fault,
-        },
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return called(TINY, folder, "--images", "2", "--gil", "on", *arguments, fault=fault)
 
 
 @pytest.fixture(scope="module")

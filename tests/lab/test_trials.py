@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,31 +12,19 @@ from pathlib import Path
 
 import pytest
 
-import ftloader
 from ftloader.errors import MeasurementError
 from ftloader.lab import report, results
 from ftloader.lab.arms import probe
 from ftloader.lab.trials import describe, main, run, worker
+
+from .calling import called
 
 TINY = Path(__file__).with_name("tiny_trials.py")
 ONE = ("--blocks", "1", "--quick")
 
 
 def call(folder, *arguments, fault=""):
-    return subprocess.run(
-        [sys.executable, str(TINY), "--gil", "on", *arguments],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(ftloader.__file__).resolve().parents[1]),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "TINY_FAULT": fault,
-        },
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return called(TINY, folder, "--gil", "on", *arguments, fault=fault)
 
 
 @pytest.fixture(scope="module")

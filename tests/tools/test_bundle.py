@@ -263,7 +263,7 @@ def test_every_package_that_is_packed_is_pinned_for_every_interpreter() -> None:
     [
         ({"mapped": ["/usr/lib/libffi.so.8"]}, "/usr/lib/libffi.so.8 is not in the bundle"),
         ({"failed": {"_ctypes": "ImportError: x"}}, "_ctypes cannot be imported (ImportError: x)"),
-        ({"path": ["/root/src"]}, "it looks for modules in /root/src"),
+        ({"path": ["/elsewhere/src"]}, "it looks for modules in /elsewhere/src"),
         ({"gil": True}, "one of its modules turns the GIL on"),
         ({"mapped": ["/lib/libc.so.6"]}, None),
     ],

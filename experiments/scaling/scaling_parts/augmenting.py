@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ftloader import Pipeline, lab
+from ftloader import lab
 from ftloader.detection.augment import Augment
 from ftloader.detection.sample import Sample
 from ftloader.detection.transforms.mosaic import Mosaic
 from ftloader.detection.transforms.recipes import mask_rcnn
 from ftloader.lab.inputs import in_memory
 from ftloader.rng import sample_rng
+
+from .mapped import mapped
 
 Arrays = tuple[np.ndarray[Any, Any], ...]
 SIZE = (640, 640)
@@ -73,24 +75,22 @@ def augmented(item: Indexed) -> Arrays:
 
 
 WORKLOADS = (
-    lab.Workload(
+    mapped(
         name="mosaic",
         title="Mosaic",
         about="four decoded images fitted into 640 × 640 each, on a canvas of 1280 × 1280, with "
         "their objects; resizing and copying pixels release the GIL, moving and clipping outlines "
         "in small NumPy calls holds it",
         prepare=prepare_mosaics,
-        build=lambda source, threads: Pipeline(source).pipe(make_mosaic, concurrency=threads),
         call=make_mosaic,
     ),
-    lab.Workload(
+    mapped(
         name="recipe",
         title="Full recipe (Mask R-CNN)",
         about="from an image's position to a training sample: objects looked up, JPEG decoded, "
         "image and outlines resized to fit 1333 × 800 and flipped at random, outlines made masks; "
         "decoding and resizing release the GIL, the objects and the masks hold it",
         prepare=prepare_indices,
-        build=lambda source, threads: Pipeline(source).pipe(augmented, concurrency=threads),
         call=augmented,
     ),
 )

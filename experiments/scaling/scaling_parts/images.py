@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ftloader import Pipeline, lab
+from ftloader import lab
 from ftloader.detection.image import decode, fit_within, resize
+
+from .mapped import mapped
 
 Pixels = np.ndarray[Any, Any]
 LONG_EDGE, SHORT_EDGE = 1333, 800
@@ -36,31 +38,28 @@ def decode_and_resize(sample: lab.JpegSample) -> Pixels:
 
 
 WORKLOADS = (
-    lab.Workload(
+    mapped(
         name="decode",
         title="Decode",
         about="JPEG bytes to RGB; nearly all of the time is spent inside Pillow's decoder, which "
         "releases the GIL; opening the file and copying the pixels out hold it",
         prepare=all_samples,
-        build=lambda source, threads: Pipeline(source).pipe(decode_one, concurrency=threads),
         call=decode_one,
     ),
-    lab.Workload(
+    mapped(
         name="resize",
         title="Resize",
         about="decoded images, resized to fit 1333 × 800; nearly all of the time is spent inside "
         "Pillow, which releases the GIL; copying the pixels in and out holds it",
         prepare=decoded,
-        build=lambda source, threads: Pipeline(source).pipe(resize_one, concurrency=threads),
         call=resize_one,
     ),
-    lab.Workload(
+    mapped(
         name="decode_resize",
         title="Decode + resize",
         about="JPEG bytes to RGB, resized to fit 1333 × 800; nearly all of the time is spent "
         "inside Pillow, which releases the GIL",
         prepare=all_samples,
-        build=lambda source, threads: Pipeline(source).pipe(decode_and_resize, concurrency=threads),
         call=decode_and_resize,
     ),
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ftloader import Pipeline, lab
+from ftloader import lab
 from ftloader.detection.annotations import (
     Annotations,
     filter_annotations,
@@ -20,6 +20,8 @@ from ftloader.detection.annotations import (
 )
 from ftloader.detection.masks import Mask, Rle
 from ftloader.lab.inputs import in_memory
+
+from .mapped import mapped
 
 # --- records to boxes, labels and masks, in Python ------------------------------------------------
 
@@ -122,23 +124,21 @@ def rasterise(item: Outlined) -> Mask:
 
 
 WORKLOADS = (
-    lab.Workload(
+    mapped(
         name="annotations",
         title="Boxes, polygons → masks",
         about="COCO records parsed, flipped and filtered in Python, outlines rasterised with "
         "small NumPy calls; nearly all of the time holds the GIL",
         prepare=prepare_labelled,
-        build=lambda source, threads: Pipeline(source).pipe(load_annotations, concurrency=threads),
         call=load_annotations,
     ),
-    lab.Workload(
+    mapped(
         name="masks",
         title="Masks",
         about="outlines, parsed beforehand, made bitmaps of the image's size; tracing them is "
         "NumPy calls on some hundred numbers each, which hold the GIL, and filling the bitmaps is "
         "longer ones, which let go of it in part",
         prepare=prepare_outlined,
-        build=lambda source, threads: Pipeline(source).pipe(rasterise, concurrency=threads),
         call=rasterise,
     ),
 )
