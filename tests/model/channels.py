@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ftloader import Pipeline
-from ftloader.engine import channel, state, waiting
+from ftloader.engine import bells, channel, state, waiting
 from ftloader.engine.failure import Skipped
 from ftloader.engine.skips import Sieve, SkipLog
 from ftloader.errors import StageError
@@ -24,7 +24,7 @@ from .primitives import Semaphore
 from .scheduler import Program
 
 #: What is under test, each after those that it imports from.
-MODULES = (state, waiting, channel)
+MODULES = (state, bells, waiting, channel)
 #: How often the interpreter's end is looked for; a wait that needs that look has been forgotten.
 LOOK = 0.2
 #: In place of an item that the stage before has skipped.

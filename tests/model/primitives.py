@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
+from ftloader.engine.bells import FileBell
+
 from .scheduler import Abandoned, Actor, Unusable, here, number_of_lock
 
 
@@ -261,6 +263,7 @@ CONTROLLED: dict[Any, Any] = {
     threading.BoundedSemaphore: Semaphore,
     threading.Event: Event,
     queue.SimpleQueue: SimpleQueue,
+    FileBell: SimpleQueue,
 }
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from ftloader.engine import budget, state, waiting
+from ftloader.engine import bells, budget, state, waiting
 from ftloader.errors import BudgetError
 
 from .instrument import points_in
@@ -16,7 +16,7 @@ from .primitives import Semaphore
 from .scheduler import Program, Timing, explore, here, walk
 
 #: What is under test, each after those that it imports from.
-MODULES = (state, waiting, budget)
+MODULES = (state, bells, waiting, budget)
 EARLY = Timing(early_timeouts=True)
 
 

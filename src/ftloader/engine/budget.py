@@ -18,14 +18,13 @@ Invariants, kept under the one lock of a share:
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
 
 from ..errors import BudgetError
 from ..runtime import free_threaded_build
+from .bells import Bell, new_bell, wait_for
 from .state import RunState
-from .waiting import Bell, wait_for
 
 
 class Share:
@@ -71,7 +70,7 @@ class Share:
             Stopped: the run was stopped.
         """
         while True:
-            bell: Bell = queue.SimpleQueue()
+            bell = new_bell(cheap=False)
             with self._lock:
                 lease = self._try(ticket, weight, last)
                 if lease is not None:
@@ -146,7 +145,7 @@ class Share:
         """
         me = threading.get_ident()
         while self._freed_by_maker:
-            bell: Bell = queue.SimpleQueue()
+            bell = new_bell(cheap=False)
             with self._lock:
                 self._take_back()
                 if not self._made.get(me):

@@ -252,7 +252,7 @@ class Channel:
                 seconds = NAP if nap else min(patience, state.poll)
                 if look is not None:
                     seconds = min(seconds, look())
-                if not self._reading.wait(seconds, nap, ready) and not nap:
+                if not self._reading.wait(seconds, nap, ready, self.pace > 1) and not nap:
                     state.check()
                 if nap:
                     self._nap.learn(len(ready))

@@ -1,10 +1,9 @@
 """Who waits at a channel, and when they are called.
 
 Everything here belongs to one channel and is protected by its lock, which a waiting thread lets go
-of. Who waits leaves a *bell*, a queue that somebody rings by putting something in: that is cheaper
-than a ``Condition`` and, on a free-threaded build, than a lock (ADR 6), and a call reaches the one
-thread it is meant for. Bells are rung after the channel's lock was let go of: who
-is called would run into it otherwise.
+of. Who waits leaves a *bell* that somebody rings: that is cheaper than a ``Condition`` and, on a
+free-threaded build, than a lock (ADR 6), and a call reaches the one thread it is meant for. Bells
+are rung after the channel's lock was let go of: who is called would run into it otherwise.
 
 Readers of expensive items are called at once, one for each item. Cheap items gather first, because
 a call costs more than they do: a reader naps before it waits, and an idle one is not called for
@@ -15,12 +14,13 @@ because the source waits for the reader, they are given up but for a few.
 
 from __future__ import annotations
 
-import queue
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sized
 from typing import Final
+
+from .bells import Bell, new_bell, wait_for
 
 #: Seconds a reader of cheap items lets them gather.
 NAP: Final = 1e-4
@@ -31,9 +31,6 @@ GATHERED: Final = 4
 MOST_WITHOUT: Final = 256
 #: More items than ever wait.
 NEVER: Final = sys.maxsize
-
-
-Bell = queue.SimpleQueue[None]
 
 
 class Bells(list[Bell]):
@@ -103,13 +100,19 @@ class Readers:
         #: A reader is to be called when so many items are ready. Read without the lock.
         self.call_at = NEVER
 
-    def wait(self, seconds: float, nap: bool, ready: Sized) -> bool:
+    def wait(self, seconds: float, nap: bool, ready: Sized, cheap: bool) -> bool:
         """Let go of the lock and wait until called, or so long; not if an item is ready.
+
+        Args:
+            seconds: longest wait.
+            nap: whether items are to gather meanwhile.
+            ready: the items that are.
+            cheap: whether items are cheap.
 
         Returns:
             Whether there was a call, rather than time running out.
         """
-        bell: Bell = queue.SimpleQueue()
+        bell = new_bell(cheap=cheap)
         self._idle.append(bell)
         self._napping += nap
         self._update()
@@ -187,7 +190,7 @@ class Writers:
                 fills the last free place each time would cross threads once per item.
         """
         self.call_at = max(self.call_at, (room - 1) // 2 if cheap else room - 1)
-        bell: Bell = queue.SimpleQueue()
+        bell = new_bell(cheap=cheap)
         self._waiting[ticket] = bell, room
         self._lock.release()
         try:
@@ -223,12 +226,3 @@ class Writers:
     def _settle(self) -> None:
         if not self._waiting:
             self.call_at = -1
-
-
-def wait_for(bell: Bell, seconds: float) -> bool:
-    """Wait until a bell rings, or so long; tell whether it rang."""
-    try:
-        bell.get(timeout=seconds)
-    except queue.Empty:
-        return False
-    return True
