@@ -38,6 +38,17 @@ CONTENDS = {
     "counter": (0.75, 1.2),
     "hop": (0.9, 1.2),
 }
+#: NumPy's calls on arrays of the thread's own: no figure of ours was there before.
+NUMPY = (
+    (
+        "ufunc",
+        "a small NumPy call contends: 1.26 at two threads (numpy#30993, 3.14t)",
+        1.5,
+        "lower",
+    ),
+    ("ufunc_long", "a long NumPy call scales", 1.7, "higher"),
+    ("slice", "a view of an array scales: no ufunc is called", 1.7, "higher"),
+)
 #: What a rule of the hot path buys: the good pattern, the bad one, the rule, and the limit.
 RULES = (
     ("list_own", "list", "a list of the thread's own", 4.0),
@@ -71,6 +82,10 @@ def hypotheses(two: str, four: str) -> tuple[Hypothesis, ...]:
     found += [
         _speedup(f"{name} contends: {was} at two threads", two, name, limit, "lower")
         for name, (was, limit) in CONTENDS.items()
+    ]
+    found += [
+        _speedup(text, two, name, limit, better)  # type: ignore[arg-type]
+        for name, text, limit, better in NUMPY
     ]
     found += [
         Hypothesis(

@@ -182,6 +182,32 @@ def draw_sample(shared: Any, steps: int) -> None:
         streams.at(sample).random()
 
 
+# --- NumPy, on arrays of the thread's own ---------------------------------------------------------
+
+FEW, MANY = 4, 16_384
+CALL_THIN, LONG_THIN = 10, 100
+
+
+def add_few(shared: Any, steps: int) -> None:
+    _add(FEW, steps // CALL_THIN)
+
+
+def add_many(shared: Any, steps: int) -> None:
+    _add(MANY, steps // LONG_THIN)
+
+
+def _add(numbers: int, calls: int) -> None:
+    left, right, total = (np.ones(numbers, np.float32) for _ in range(3))
+    for _ in range(calls):
+        np.add(left, right, total)
+
+
+def slice_few(shared: Any, steps: int) -> None:
+    mine = np.ones(FEW, np.float32)
+    for _ in range(steps // CALL_THIN):
+        mine[1:3]
+
+
 # --- counting -------------------------------------------------------------------------------------
 
 
@@ -257,6 +283,9 @@ LADDER = (
     Pattern("rng", "a shared generator, which NumPy locks", draw, generator, RNG_THIN, True),
     Pattern("rng_thread", "a generator for each thread", draw_thread, thin=RNG_THIN),
     Pattern("rng_sample", "a stream for each sample", draw_sample, thin=RNG_THIN),
+    Pattern("ufunc", f"np.add of {FEW} numbers of its own", add_few, thin=CALL_THIN),
+    Pattern("ufunc_long", f"np.add of {MANY:,} numbers of its own", add_many, thin=LONG_THIN),
+    Pattern("slice", "a slice of the thread's own array", slice_few, thin=CALL_THIN),
     Pattern("counter", "a shared counter under a lock", count_locked, Counter, 1, True, counted),
     Pattern("counter_own", "a count of its own, added up once", count_own, Counter, check=counted),
     Pattern("hop", "a queue crossed item by item", hop_item, SimpleQueue, HOP_THIN, True, emptied),
