@@ -47,6 +47,7 @@ NUMPY = (
         "lower",
     ),
     ("ufunc_long", "a long NumPy call scales", 1.7, "higher"),
+    ("ufunc_sine", "a long NumPy call scales that computes, in the cache", 1.7, "higher"),
     ("slice", "a view of an array scales: no ufunc is called", 1.7, "higher"),
 )
 #: What a rule of the hot path buys: the good pattern, the bad one, the rule, and the limit.

@@ -184,7 +184,7 @@ def draw_sample(shared: Any, steps: int) -> None:
 
 # --- NumPy, on arrays of the thread's own ---------------------------------------------------------
 
-FEW, MANY = 4, 16_384
+FEW, SOME, MANY = 4, 2_048, 16_384
 CALL_THIN, LONG_THIN = 10, 100
 
 
@@ -200,6 +200,14 @@ def _add(numbers: int, calls: int) -> None:
     left, right, total = (np.ones(numbers, np.float32) for _ in range(3))
     for _ in range(calls):
         np.add(left, right, total)
+
+
+def sine_some(shared: Any, steps: int) -> None:
+    # Arithmetic in the first-level cache: what is left of a long call without its memory.
+    angles = np.linspace(0.0, 1.0, SOME)
+    sines = np.empty_like(angles)
+    for _ in range(steps // LONG_THIN):
+        np.sin(angles, sines)
 
 
 def slice_few(shared: Any, steps: int) -> None:
@@ -274,17 +282,18 @@ LADDER = (
     Pattern("config_own", "an attribute of the thread's own copy", attribute_own, config),
     Pattern("method", "a method of a shared object", method, config),
     Pattern("method_local", "the same method, bound to a local", method_local, config),
-    Pattern("closure", "a shared closure with a cell", call_closure, closure),
+    Pattern("closure", "a shared closure with a cell", call_closure, closure, 1, True),
     Pattern("closure_own", "a closure made by the thread", closure_own),
     Pattern("list", "an element of a shared list", ONE_LIST.work, ONE_LIST.make),
     Pattern("list_own", "an element of the thread's own list", list_own),
-    Pattern("dict", "get() of a shared dict", dict_get, a_dict),
+    Pattern("dict", "get() of a shared dict", dict_get, a_dict, 1, True),
     Pattern("dict_own", "get() of the thread's own dict", dict_own),
     Pattern("rng", "a shared generator, which NumPy locks", draw, generator, RNG_THIN, True),
     Pattern("rng_thread", "a generator for each thread", draw_thread, thin=RNG_THIN),
     Pattern("rng_sample", "a stream for each sample", draw_sample, thin=RNG_THIN),
     Pattern("ufunc", f"np.add of {FEW} numbers of its own", add_few, thin=CALL_THIN),
     Pattern("ufunc_long", f"np.add of {MANY:,} numbers of its own", add_many, thin=LONG_THIN),
+    Pattern("ufunc_sine", f"np.sin of {SOME:,} numbers of its own", sine_some, thin=LONG_THIN),
     Pattern("slice", "a slice of the thread's own array", slice_few, thin=CALL_THIN),
     Pattern("counter", "a shared counter under a lock", count_locked, Counter, 1, True, counted),
     Pattern("counter_own", "a count of its own, added up once", count_own, Counter, check=counted),
