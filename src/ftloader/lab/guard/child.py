@@ -90,6 +90,27 @@ def decoding(amount: int) -> tuple[float, str]:
     return time.perf_counter() - begin, digest.hexdigest()
 
 
+def rasterising(amount: int) -> tuple[float, str]:
+    """Outlines to bitmaps on two workers: Python and small NumPy calls, a millisecond or two each."""
+    from ftloader.detection.masks import polygons_to_mask
+
+    turns = np.linspace(0.0, 2 * np.pi, 40, endpoint=False)
+    around = np.stack([320 + 60 * np.cos(turns), 240 + 45 * np.sin(turns)], axis=1)
+
+    def trace(place: int) -> Any:
+        # Each object a little further on, as pixels count the same wherever it lies.
+        return [polygons_to_mask([(around + place + k).ravel()], 640, 480) for k in range(10)]
+
+    begin = time.perf_counter()
+    digest = hashlib.blake2b(digest_size=8)
+    source = [place % 8 for place in range(8 * amount)]
+    with ftloader.Pipeline(source).pipe(trace, concurrency=2).run("threads") as run:
+        for place, masks in enumerate(run):
+            if place < 8:
+                digest.update(masks[-1])
+    return time.perf_counter() - begin, digest.hexdigest()
+
+
 def jpeg(seed: int) -> bytes:
     """Return a picture that compresses like a photograph."""
     noise = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), np.uint8)
@@ -142,6 +163,7 @@ def works(folder: Path) -> dict[str, Callable[[], Work]]:
         "generator": lambda: through(1, lambda total: lambda: numbers(total)),
         "first_item": lambda: first_item,
         "decoding": lambda: decoding,
+        "rasterising": lambda: rasterising,
         "planning": lambda: planning,
         "loading": lambda: loading(folder),
     }

@@ -28,6 +28,7 @@ WORKS = (
     "generator",
     "first_item",
     "decoding",
+    "rasterising",
     "planning",
     "loading",
 )
