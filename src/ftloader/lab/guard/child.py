@@ -91,7 +91,7 @@ def decoding(amount: int) -> tuple[float, str]:
 
 
 def rasterising(amount: int) -> tuple[float, str]:
-    """Outlines to bitmaps on two workers: Python and small NumPy calls, a millisecond or two each."""
+    """Outlines to bitmaps on two workers: Python and small NumPy calls."""
     from ftloader.detection.masks import polygons_to_mask
 
     turns = np.linspace(0.0, 2 * np.pi, 40, endpoint=False)
