@@ -103,9 +103,14 @@ def test_the_first_headline_says_what_the_experiments_own_page_says(view: Overvi
     headline = view.headlines[0]
     (path,) = headline.files
     summary = summarise(results.read(ROOT / path))
+    alone = {}
     for subject in summary.subjects:
-        alone = next(one for one in subject.comparisons if one.about.startswith(GIL_ALONE))
-        assert f"“{subject.title}” {interval(alone.ratio)} times" in headline.said[0].text
+        (about,) = [one for one in subject.comparisons if one.about.startswith(GIL_ALONE)]
+        alone[subject.title] = about.ratio
+    said = re.findall(r"“([^”]+)” (\S+ \([^)]+\)) times", headline.said[0].text)
+    assert [(title, interval(alone[title])) for title, _ in said] == said
+    in_order = sorted(alone, key=lambda title: alone[title].value)
+    assert {in_order[0], in_order[-1]} <= {title for title, _ in said}
 
 
 def test_the_second_headlines_figures_are_those_of_plain_arithmetic(view: Overview) -> None:

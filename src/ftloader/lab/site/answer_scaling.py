@@ -106,7 +106,8 @@ def gil_alone(files: Files) -> Sentence:
     for word, form in _SAID.items():
         some = [one for one in found if one.verdict == word]
         if some:
-            count = str(len(some)) if said else f"{len(some)} of {len(found)} kinds of work"
+            share = "all" if len(some) == len(found) else f"{len(some)} of"
+            count = str(len(some)) if said else f"{share} {len(found)} kinds of work"
             start = "it" if said else opening
             said.append(form.format(start=start, count=count, some=_some(some)))
     text = " ".join(f"{one[:1].upper()}{one[1:]}." for one in said)
@@ -176,7 +177,7 @@ def _some(found: Sequence[Ratio]) -> str:
     """Name up to three; of more, the ends."""
     if len(found) <= 3:
         return prose.join([_one(one) for one in found])
-    return f"{len(found)}, from {_one(found[-1])} to {_one(found[0])}"
+    return f"from {_one(found[-1])} to {_one(found[0])}"
 
 
 def _range(found: Sequence[Ratio]) -> str:
