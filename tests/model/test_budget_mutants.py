@@ -30,9 +30,11 @@ BUGS = [
     Bug(
         "a maker looks before it leaves word",
         """                    return lease
+                bell = new_bell(cheap=False)
                 self._waiting.append(bell)
 """,
         """                    return lease
+            bell = new_bell(cheap=False)
             self._waiting.append(bell)
 """,
         Setup(1, (1, 1)),
@@ -158,9 +160,11 @@ BUGS = [
     Bug(
         "a maker that leaves looks before it leaves word",
         """                    return
+                bell = new_bell(cheap=False)
                 self._waiting.append(bell)
 """,
         """                    return
+            bell = new_bell(cheap=False)
             self._waiting.append(bell)
 """,
         Setup(1, (1,), makers=1),

@@ -70,12 +70,12 @@ class Share:
             Stopped: the run was stopped.
         """
         while True:
-            bell = new_bell(cheap=False)
             with self._lock:
                 lease = self._try(ticket, weight, last)
                 if lease is not None:
                     self._wake()
                     return lease
+                bell = new_bell(cheap=False)
                 self._waiting.append(bell)
             self._wait(bell)
 
@@ -145,11 +145,11 @@ class Share:
         """
         me = threading.get_ident()
         while self._freed_by_maker:
-            bell = new_bell(cheap=False)
             with self._lock:
                 self._take_back()
                 if not self._made.get(me):
                     return
+                bell = new_bell(cheap=False)
                 self._waiting.append(bell)
             self._wait(bell)
 
