@@ -39,7 +39,7 @@ CONTENDS = {
     "hop": (0.9, 1.2),
 }
 #: NumPy's calls on arrays of the thread's own: no figure of ours was there before.
-NUMPY = (
+NUMPY: tuple[tuple[str, str, float, Better], ...] = (
     (
         "ufunc",
         "a small NumPy call contends: 1.26 at two threads (numpy#30993, 3.14t)",
@@ -61,7 +61,7 @@ RULES = (
     ("counter_own", "counter", "counting by oneself, adding up once", 1.5),
 )
 #: Published for four threads (modern-di#435): what was shared, ours that is nearest, the speed-up.
-PUBLISHED = (
+PUBLISHED: tuple[tuple[str, str, float, Better, float], ...] = (
     ("nothing shared", "arithmetic", 3.8, "higher", 3.4),
     ("module globals only", "function", 2.17, "lower", 2.5),
     ("a shared provider", "config", 0.92, "lower", 1.1),
@@ -84,10 +84,7 @@ def hypotheses(two: str, four: str) -> tuple[Hypothesis, ...]:
         _speedup(f"{name} contends: {was} at two threads", two, name, limit, "lower")
         for name, (was, limit) in CONTENDS.items()
     ]
-    found += [
-        _speedup(text, two, name, limit, better)  # type: ignore[arg-type]
-        for name, text, limit, better in NUMPY
-    ]
+    found += [_speedup(text, two, name, limit, better) for name, text, limit, better in NUMPY]
     found += [
         Hypothesis(
             f"what {rule} buys at two threads without the GIL",
@@ -113,7 +110,7 @@ def hypotheses(two: str, four: str) -> tuple[Hypothesis, ...]:
         )
     )
     found += [
-        _speedup(f"modern-di#435, {what}: {was} at four threads", four, name, limit, better)  # type: ignore[arg-type]
+        _speedup(f"modern-di#435, {what}: {was} at four threads", four, name, limit, better)
         for what, name, was, better, limit in PUBLISHED
     ]
     return tuple(found)
