@@ -62,6 +62,18 @@ class FileBell:
             raise queue.Empty
 
 
+class Bells(list[Bell]):
+    """Bells that are to be rung as soon as the channel's lock has been let go of."""
+
+    def ring(self) -> None:
+        """Ring them; called without the lock, and any thread may ring for another."""
+        while self:
+            try:
+                self.pop().put(None)
+            except IndexError:  # another thread was faster
+                return
+
+
 def new_bell(*, cheap: bool) -> Bell:
     """Return a bell for one wait.
 

@@ -23,10 +23,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
+from .bells import Bells
 from .sequencer import Sequencer
 from .skips import Sieve
 from .state import RunState, Stopped
-from .waiting import NAP, PATIENCE, Bells, Nap, Readers, Wakers, Writers
+from .waiting import NAP, PATIENCE, Nap, Readers, Wakers, Writers
 
 Taken = tuple[int, int, list[Any]]  # ticket, index of the first item, items
 EMPTY: Final = "empty"

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sized
 from typing import Final
 
-from .bells import Bell, new_bell, wait_for
+from .bells import Bell, Bells, new_bell, wait_for
 
 #: Seconds a reader of cheap items lets them gather.
 NAP: Final = 1e-4
@@ -31,18 +31,6 @@ GATHERED: Final = 4
 MOST_WITHOUT: Final = 256
 #: More items than ever wait.
 NEVER: Final = sys.maxsize
-
-
-class Bells(list[Bell]):
-    """Bells that are to be rung as soon as the channel's lock has been let go of."""
-
-    def ring(self) -> None:
-        """Ring them; called without the lock, and any thread may ring for another."""
-        while self:
-            try:
-                self.pop().put(None)
-            except IndexError:  # another thread was faster
-                return
 
 
 class Wakers(list[Callable[[], None]]):
